@@ -1,0 +1,1 @@
+"""Flows: one public function = one transaction = one story; `now_s` is an argument."""

@@ -1,0 +1,156 @@
+"""Who and what is in the network: organisations, their tokens, centres with their pools, money paid in."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from suanwang.domain import movements
+from suanwang.domain.centre import Catalogue, Centre, Pool, check_pool
+from suanwang.domain.ledger import identity
+from suanwang.domain.tenant import ORGANISATION_KIND_OF_ROLE, Actor, Organisation, OrganisationKind, Role
+from suanwang.errors import Conflict, InvalidInput, NotAllowed
+from suanwang.store import answer, centre, event
+from suanwang.store import organisation as organisations
+from suanwang.store.answer import Call
+from suanwang.store.db import Database
+from suanwang.store.event import NewEvent
+from suanwang.store.posting import post
+
+NETWORK_ID = "network"
+
+
+async def found_network(db: Database, secret: str, now_s: int) -> bool:
+    """The first start: the network's own organisation and its administrator's token. False if it was done before."""
+    async with db.transaction() as tx:
+        network = Organisation(NETWORK_ID, "Suanwang", OrganisationKind.NETWORK, {})
+        if not await organisations.insert_organisation(tx, network, now_s):
+            return False
+        admin = Actor("", NETWORK_ID, Role.NETWORK_ADMIN)
+        await organisations.insert_token(tx, identity("token", secret), secret, admin, "first administrator", now_s, None)
+        return True
+
+
+async def add_organisation(db: Database, actor: Actor, new: Organisation, call: Call, now_s: int) -> None:
+    """Raises Conflict if the id is taken, InvalidInput if it cannot be one."""
+    _check_id("id", new.id)
+    if not 1 <= len(new.name) <= 200:
+        raise InvalidInput("name", new.name, "1 to 200 characters")
+    async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
+        if not await organisations.insert_organisation(tx, new, now_s):
+            raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
+        await event.append(tx, now_s, actor.token_id, [NewEvent("organisation_added", body={"id": new.id, "kind": new.kind})])
+        await answer.remember(tx, call, {})
+
+
+async def issue_token(db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, now_s: int) -> str:
+    """A token for a role of an organisation. The secret is shown once, to the caller; only its hash is kept.
+
+    Network admins issue any; a tenant's admin issues tokens of its own organisation, a centre's operator of its centre.
+    """
+    _check_may_issue(actor, new)
+    async with db.transaction() as tx:
+        owner = await organisations.organisation(tx, new.organisation_id)
+        if ORGANISATION_KIND_OF_ROLE[new.role] is not owner.kind:
+            fitting = sorted(role for role, kind in ORGANISATION_KIND_OF_ROLE.items() if kind is owner.kind)
+            raise InvalidInput("role", new.role, f"for a {owner.kind} organisation: {', '.join(fitting)}")
+        if new.role is Role.CENTRE_AGENT:
+            if new.centre_id is None:
+                raise InvalidInput("centre_id", None, "an agent's token names the centre that it speaks for")
+            if (await centre.centre(tx, new.centre_id)).organisation_id != new.organisation_id:
+                raise InvalidInput("centre_id", new.centre_id, f"a centre of {new.organisation_id}")
+        token_id = identity("token", secret)
+        await organisations.insert_token(tx, token_id, secret, new, label, now_s, expires_s)
+        body = {"token": str(token_id), "organisation": new.organisation_id, "role": new.role}
+        await event.append(tx, now_s, actor.token_id, [NewEvent("token_issued", centre_id=new.centre_id, body=body)])
+    return str(token_id)
+
+
+def _check_may_issue(actor: Actor, new: Actor) -> None:
+    own = actor.organisation_id == new.organisation_id
+    tenant = own and actor.role is Role.TENANT_ADMIN and new.role in (Role.TENANT_ADMIN, Role.TENANT_MEMBER)
+    operator = own and actor.role is Role.CENTRE_OPERATOR and new.role in (Role.CENTRE_OPERATOR, Role.CENTRE_AGENT)
+    if not (actor.role is Role.NETWORK_ADMIN or tenant or operator):
+        raise NotAllowed(f"a {actor.role} cannot issue a {new.role} token for {new.organisation_id}")
+
+
+async def revoke_token(db: Database, actor: Actor, token_id: UUID, now_s: int) -> None:
+    """Raises NotFound if no such token is in force."""
+    async with db.transaction() as tx:
+        await organisations.revoke_token(tx, token_id, now_s)
+        await event.append(tx, now_s, actor.token_id, [NewEvent("token_revoked", body={"token": str(token_id)})])
+
+
+@dataclass(frozen=True, slots=True)
+class Joining:
+    """A centre as its file describes it: who it is, and the pools it offers at which prices."""
+
+    centre: Centre
+    pools: tuple[Pool, ...]
+
+
+async def join_centre(
+    db: Database, catalogue: Catalogue, actor: Actor, joining: Joining, organisation_id: str, call: Call, now_s: int
+) -> None:
+    """A centre joins with its offer, or changes it. Unseen until its agent speaks.
+
+    Raises InvalidInput naming the field, Conflict if an id belongs to somebody else.
+    """
+    new = joining.centre
+    _check_id("centre.id", new.id)
+    if not -90 <= new.latitude <= 90 or not -180 <= new.longitude <= 180:
+        raise InvalidInput("centre.latitude, centre.longitude", f"{new.latitude}, {new.longitude}", "degrees on this planet")
+    if not joining.pools:
+        raise InvalidInput("pools", 0, "a centre offers at least one pool")
+    for pool in joining.pools:
+        _check_id("pools.id", pool.id)
+        check_pool(pool)
+        catalogue.chip(pool.chip_id)
+    if actor.role is Role.CENTRE_OPERATOR and organisation_id != actor.organisation_id:
+        raise NotAllowed("an operator changes centres of its own organisation")
+    async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
+        if not await centre.insert_centre(tx, new, organisation_id, now_s):
+            known = await centre.centre(tx, new.id)
+            if known.organisation_id != organisation_id:
+                raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
+        for pool in joining.pools:
+            if not await centre.upsert_pool(tx, pool, now_s):
+                raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
+        news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in joining.pools]
+        await event.append(tx, now_s, actor.token_id, [NewEvent("centre_joined", centre_id=new.id), *news])
+        await answer.remember(tx, call, {})
+
+
+async def set_drained(db: Database, actor: Actor, centre_id: str, drained: bool, now_s: int) -> None:
+    """A drained centre gets no new jobs; those it has run on."""
+    async with db.transaction() as tx:
+        record = await centre.centre(tx, centre_id)
+        if actor.role is Role.CENTRE_OPERATOR and record.organisation_id != actor.organisation_id:
+            raise NotAllowed("an operator drains centres of its own organisation", centre=centre_id)
+        if await centre.set_drained(tx, centre_id, drained):
+            kind = "centre_drained" if drained else "centre_resumed"
+            await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=centre_id)])
+
+
+async def top_up(db: Database, actor: Actor, tenant_id: str, amount_fen: int, call: Call, now_s: int) -> None:
+    """Money that a tenant has paid to the network outside becomes its cash here."""
+    if not 0 < amount_fen < 10**15:
+        raise InvalidInput("amount_fen", amount_fen, "more than 0 and less than 10^15 fen")
+    async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
+        owner = await organisations.organisation(tx, tenant_id)
+        if owner.kind is not OrganisationKind.TENANT:
+            raise InvalidInput("tenant_id", tenant_id, "a tenant's organisation")
+        key = f"{actor.organisation_id}/{call.key}"
+        await post(tx, [movements.top_up(tenant_id, amount_fen, key, now_s, actor.token_id)], now_s)
+        await event.append(tx, now_s, actor.token_id, [NewEvent("topped_up", body={"tenant": tenant_id, "fen": amount_fen})])
+        await answer.remember(tx, call, {})
+
+
+def _check_id(field: str, value: str) -> None:
+    plain = value.replace("-", "a")
+    if not (1 <= len(value) <= 63 and plain.isascii() and plain.isalnum() and plain == plain.lower() and value[0] != "-"):
+        raise InvalidInput(field, value, "1 to 63 lower-case letters, digits and dashes")

@@ -1,0 +1,34 @@
+"""The proofs: statements about money and machines that the records must never contradict."""
+
+from suanwang.store import proof
+from suanwang.store.db import Database
+from suanwang.wire import Proof, Proofs
+
+STATEMENTS = {
+    "transactions_whole": "every transaction has exactly the transfers that its header states",
+    "assets_sum_to_zero": "books balance: every asset sums to zero over all accounts",
+    "balances_replay": "every balance equals the replay of its transfers, and none is below zero",
+    "usage_charged": "every second used by a settled attempt stands on exactly one charge line",
+    "charges_rated": "every charge equals the kept chip-seconds at the price frozen when the job was placed",
+    "charges_posted": "every charge line has its transaction in the book, and the other way round",
+    "usage_within_attempts": "usage intervals lie within their attempt and never overlap",
+    "holds_of_live_jobs": "value is on hold only for jobs that are not settled",
+    "live_jobs_held": "no job is live without a hold",
+    "jobs_settled": "every job that is over is settled",
+    "pools_never_overcommitted": "no pool ever had more chips placed than it has",
+    "nodes_never_overcommitted": "no node ever had more chips placed than it has",
+    "attempts_one_at_a_time": "no job ever had two attempts at once",
+    "vouchers_whole": "of every voucher: granted = available + held + used + expired",
+    "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
+}
+
+
+async def prove(db: Database, now_s: int) -> Proofs:
+    """All statements, as of one instant."""
+    found = []
+    async with db.transaction(snapshot=True) as tx:
+        for name, statement in STATEMENTS.items():
+            contradictions = await proof.contradictions(tx, name)
+            found.append(Proof(name, statement, not contradictions, contradictions))
+        counts = await proof.counts(tx)
+    return Proofs(now_s, all(one.holds for one in found), found, counts)

@@ -1,0 +1,245 @@
+"""The brain decides: events in, placements out, committed only where they still hold."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from msgspec import Raw
+
+from suanwang.domain.centre import Catalogue, Pool
+from suanwang.domain.job import JobSpec, JobState
+from suanwang.domain.scheduling import events as happened
+from suanwang.domain.scheduling.decisions import Decision, Placed, Waiting
+from suanwang.domain.scheduling.events import Ask, AskVariant, Event
+from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.scheduler import step
+from suanwang.domain.scheduling.state import State
+from suanwang.errors import Conflict
+from suanwang.protocol import Checkpoint
+from suanwang.store import attempt as attempts
+from suanwang.store import centre, event
+from suanwang.store import job as jobs
+from suanwang.store.attempt import NewAttempt
+from suanwang.store.db import Connection, Database, from_json, to_json
+from suanwang.store.event import NewEvent, StoredEvent
+
+ACTOR = "brain"
+EVENTS_PER_STEP = 5_000
+
+
+@dataclass(slots=True)
+class Brain:
+    """The network as the scheduling core sees it, and how far in the trace that is. Rebuilt from the database at will."""
+
+    state: State
+    epoch: int
+    cursor: tuple[int, int]
+    centre_of: dict[str, str] = field(default_factory=dict)
+    """Pool -> centre."""
+    refused: list[Event] = field(default_factory=list)
+    resume: dict[str, Checkpoint] = field(default_factory=dict)
+    """Checkpoint that the next attempt of a recovering job starts from."""
+
+
+def ask_of(
+    spec: JobSpec,
+    catalogue: Catalogue,
+    job_id: str,
+    tenant_id: str,
+    submitted_s: int,
+    attempt: int = 1,
+    only_centre: str | None = None,
+) -> Ask:
+    """What a job asks of the brain. Raises InvalidInput for a chip that the catalogue does not have."""
+    return Ask(
+        job_id=job_id,
+        tenant_id=tenant_id,
+        attempt=attempt,
+        submitted_s=submitted_s,
+        num_nodes=spec.num_nodes,
+        walltime_s=spec.walltime_s,
+        priority=spec.priority,
+        objective=spec.objective,
+        ordered=spec.ordered,
+        max_cost_fen=spec.max_cost_fen,
+        variants=tuple(
+            AskVariant(
+                catalogue.matching(v.chip, f"variants[{i}].chip"),
+                v.chips_per_node,
+                v.cpus_per_node,
+                v.centre,
+                v.max_fen_per_hour,
+            )
+            for i, v in enumerate(spec.variants)
+        ),
+        only_centre=only_centre,
+    )
+
+
+async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
+    """A brain built from the database as it is. Takes the next epoch, so that an older hub stops deciding."""
+    async with db.transaction() as tx:
+        epoch = await event.next_epoch(tx)
+    async with db.transaction(snapshot=True) as tx:
+        brain = Brain(State(), epoch, (await event.horizon(tx) - 1, 2**62))
+        known = [_pool_set(brain, pool) for pool in await centre.pools(tx)]
+        for record in await centre.centres(tx):
+            known += _centre_events(brain, record.centre.id, seen=not record.unseen, drained=record.drained)
+        records = {str(record.id): record for record in await jobs.live(tx)}
+        for row in await attempts.live(tx):
+            owner = records[str(row["job_id"])]
+            ask = ask_of(
+                owner.spec, catalogue, str(owner.id), owner.tenant_id, owner.queued_s, attempt=row["number"]
+            )
+            end_s = row["expected_end_s"]
+            known.append(
+                happened.AttemptRestored(
+                    ask, row["number"], row["pool_id"], row["variant"], tuple(row["node_names"]), end_s
+                )
+            )
+        for record in records.values():
+            if record.state is JobState.QUEUED:
+                known.append(await _queued_again(tx, brain, record, catalogue))
+    brain.refused = known
+    return brain
+
+
+async def _queued_again(tx: Connection, brain: Brain, record: jobs.JobRecord, catalogue: Catalogue) -> Event:
+    checkpoint, centre_id = None, None
+    if record.attempts:
+        checkpoint, centre_id = await last_checkpoint(tx, record.id)
+    if checkpoint is not None:
+        brain.resume[str(record.id)] = checkpoint
+    only_centre = centre_id if checkpoint is not None and checkpoint.blob_sha256 is None else None
+    ask = ask_of(
+        record.spec,
+        catalogue,
+        str(record.id),
+        record.tenant_id,
+        record.queued_s,
+        attempt=record.attempts + 1,
+        only_centre=only_centre,
+    )
+    return happened.JobQueued(ask, record.queued_s)
+
+
+async def last_checkpoint(tx: Connection, job_id: UUID) -> tuple[Checkpoint | None, str | None]:
+    """The newest checkpoint of a job's attempts, and the centre where it was made."""
+    for row in reversed(await attempts.of_job(tx, job_id)):
+        text = row["checkpoint"] or row["resume_from"]
+        if text:
+            return from_json(text, Checkpoint), row["centre_id"]
+    return None, None
+
+
+async def schedule(db: Database, brain: Brain, policy: Policy, now_s: int) -> set[str]:
+    """One step: read what happened, decide, commit. Returns the centres that have new orders.
+
+    Raises Conflict if another hub has taken over. After any error the brain must be thrown away and awakened anew.
+    """
+    async with db.transaction() as tx:
+        stored = await event.after(tx, brain.cursor, EVENTS_PER_STEP)
+    news = brain.refused
+    brain.refused = []
+    for row in stored:
+        news.extend(_events(brain, row))
+        brain.cursor = (row.xid, row.seq)
+    decisions = step(brain.state, policy, now_s, news)
+    if not decisions:
+        return set()
+    return await _commit(db, brain, decisions, now_s)
+
+
+def _events(brain: Brain, row: StoredEvent) -> list[Event]:
+    """What a row of the trace means to the scheduling core."""
+    match row.kind:
+        case "job_submitted" | "job_recovered":
+            news = from_json(row.body, QueuedBody)
+            if news.resume_from is not None:
+                brain.resume[news.ask.job_id] = news.resume_from
+            return [happened.JobQueued(news.ask, row.at_s)]
+        case "job_withdrawn" if row.job_id:
+            return [happened.JobWithdrawn(row.job_id)]
+        case "attempt_started" if row.job_id and row.attempt:
+            return [happened.AttemptStarted(row.job_id, row.attempt, row.at_s)]
+        case "attempt_ended" if row.job_id and row.attempt:
+            return [happened.AttemptEnded(row.job_id, row.attempt)]
+        case "pool_set":
+            return [_pool_set(brain, from_json(row.body, Pool))]
+        case "centre_seen" | "centre_unseen" if row.centre_id:
+            return _centre_events(brain, row.centre_id, seen=row.kind == "centre_seen")
+        case "centre_drained" | "centre_resumed" if row.centre_id:
+            return _centre_events(brain, row.centre_id, drained=row.kind == "centre_drained")
+        case _:
+            return []
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedBody:
+    """Body of `job_submitted` and `job_recovered`: all that a replay needs."""
+
+    ask: Ask
+    resume_from: Checkpoint | None = None
+
+
+def _pool_set(brain: Brain, pool: Pool) -> Event:
+    brain.centre_of[pool.id] = pool.centre_id
+    return happened.PoolSet(pool)
+
+
+def _centre_events(brain: Brain, centre_id: str, *, seen: bool | None = None, drained: bool | None = None) -> list[Event]:
+    found: list[Event] = []
+    for pool_id in (pool_id for pool_id, owner in brain.centre_of.items() if owner == centre_id):
+        if seen is not None:
+            found.append(happened.PoolSeen(pool_id, seen))
+        if drained is not None:
+            found.append(happened.PoolDrained(pool_id, drained))
+    return found
+
+
+async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: int) -> set[str]:
+    placed = [decision for decision in decisions if isinstance(decision, Placed)]
+    waiting = [decision for decision in decisions if isinstance(decision, Waiting)]
+    async with db.transaction() as tx:
+        if not await event.epoch_holds(tx, brain.epoch):
+            raise Conflict("another hub decides for this network now", code="BRAIN_REPLACED", epoch=brain.epoch)
+        locked = await jobs.lock(tx, [UUID(decision.job_id) for decision in placed])
+        news: list[NewEvent] = []
+        new_attempts: list[NewAttempt] = []
+        reasons: list[tuple[UUID, int, str]] = []
+        for decision in placed:
+            record = locked.get(UUID(decision.job_id))
+            if record is None or record.state is not JobState.QUEUED or record.attempts != decision.attempt - 1:
+                brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "JOB_CHANGED"))
+                continue
+            body = to_json(decision)
+            new_attempts.append(_attempt(brain, record, decision, body))
+            reasons.append((record.id, decision.attempt, to_json(decision.reason)))
+            news.append(
+                NewEvent("job_placed", decision.job_id, decision.attempt, new_attempts[-1].centre_id, Raw(body.encode()))
+            )
+        if new_attempts:
+            await attempts.insert(tx, new_attempts, now_s)
+            await jobs.place(tx, reasons)
+        await jobs.set_reasons(tx, [(UUID(d.job_id), to_json(d.reason)) for d in waiting])
+        news += [NewEvent("job_waiting", d.job_id, body={"reason": d.reason, "outlook": d.outlook}) for d in waiting]
+        await event.append(tx, now_s, ACTOR, news)
+    for decision in placed:
+        brain.resume.pop(decision.job_id, None)
+    return {attempt.centre_id for attempt in new_attempts}
+
+
+def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) -> NewAttempt:
+    variant = record.spec.variants[decision.variant]
+    return NewAttempt(
+        record.id,
+        decision.attempt,
+        brain.centre_of[decision.pool_id],
+        decision.pool_id,
+        decision.variant,
+        decision.node_names,
+        variant.chips_per_node * len(decision.node_names),
+        record.spec.walltime_s,
+        decision.expected_end_s,
+        body,
+        brain.resume.get(decision.job_id),
+    )

@@ -1,0 +1,376 @@
+"""A centre's agent reports what it sees and asks what should be. Each report is applied once, in any order."""
+
+from dataclasses import dataclass, replace
+from uuid import UUID
+
+from suanwang.control import meter
+from suanwang.control.schedule import QueuedBody, ask_of, last_checkpoint
+from suanwang.domain import job as job_rules
+from suanwang.domain import movements
+from suanwang.domain.centre import Catalogue
+from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, PHASE_RANK, JobSpec, JobState, JobStep, Phase
+from suanwang.domain.metering import Interval, new_usage
+from suanwang.domain.tenant import Actor, require_centre
+from suanwang.errors import InsufficientValue, InvalidInput
+from suanwang.protocol import (
+    MAX_REPORTS_PER_SYNC,
+    PROTOCOL_VERSION,
+    Checkpoint,
+    RefusedReport,
+    Report,
+    RunOrder,
+    StopOrder,
+    SyncRequest,
+)
+from suanwang.store import attempt as attempts
+from suanwang.store import centre, event
+from suanwang.store import job as jobs
+from suanwang.store.attempt import AttemptRecord, Observed
+from suanwang.store.db import Connection, Database, Row, from_json
+from suanwang.store.event import NewEvent
+from suanwang.store.job import JobRecord, StateChange
+from suanwang.store.posting import post
+
+
+MAX_CLOCK_DIFFERENCE_S = 2
+"""A centre's clock that differs by more is corrected by the difference, so that no report is lost to a wrong clock."""
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """What came of a sync. `news`: whether the brain has something to think about."""
+
+    refused: tuple[RefusedReport, ...]
+    news: bool
+
+
+async def take_reports(db: Database, catalogue: Catalogue, actor: Actor, centre_id: str, request: SyncRequest, now_s: int) -> Taken:
+    """Apply what an agent saw: states, usage, charges, ends, recoveries, all in one transaction.
+
+    Raises NotAllowed if the token speaks for another centre, InvalidInput for a message that cannot be.
+    """
+    require_centre(actor, centre_id)
+    _check(request)
+    offset_s = now_s - request.now_s
+    if abs(offset_s) <= MAX_CLOCK_DIFFERENCE_S:
+        offset_s = 0
+    async with db.transaction() as tx:
+        news = await _greet(tx, actor, centre_id, request, offset_s, now_s)
+        refused, seen = await _judge(tx, centre_id, request.reports, offset_s, now_s)
+        if seen:
+            news += await _apply(tx, catalogue, seen, now_s)
+        await event.append(tx, now_s, actor.token_id, news)
+    return Taken(tuple(refused), bool(news))
+
+
+def _check(request: SyncRequest) -> None:
+    if request.protocol != PROTOCOL_VERSION:
+        raise InvalidInput("protocol", request.protocol, f"this hub speaks version {PROTOCOL_VERSION}; upgrade the older side")
+    if len(request.reports) > MAX_REPORTS_PER_SYNC:
+        raise InvalidInput("reports", len(request.reports), f"at most {MAX_REPORTS_PER_SYNC} in one sync; send the rest next")
+
+
+async def _greet(
+    tx: Connection, actor: Actor, centre_id: str, request: SyncRequest, offset_s: int, now_s: int
+) -> list[NewEvent]:
+    unchanged_s = None if request.unchanged_s is None else min(request.unchanged_s + offset_s, now_s)
+    was_unseen, agent_before = await centre.record_contact(
+        tx, centre_id, request.agent_id, now_s, unchanged_s, request.agent_release, request.driver
+    )
+    news = [NewEvent("centre_seen", centre_id=centre_id)] if was_unseen else []
+    if agent_before not in (None, request.agent_id):
+        body = {"before": agent_before, "now": request.agent_id}
+        news.append(NewEvent("agent_replaced", centre_id=centre_id, body=body))
+    return news
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """An attempt as it was, and as the newest report says it is."""
+
+    before: AttemptRecord
+    now: AttemptRecord
+    observed: Observed
+    usage: Interval | None
+
+
+async def _judge(
+    tx: Connection, centre_id: str, reports: tuple[Report, ...], offset_s: int, now_s: int
+) -> tuple[list[RefusedReport], list[_Seen]]:
+    """Refuse what can never be right; of the rest, keep the newest report of each attempt that adds something."""
+    refused: list[RefusedReport] = []
+    newest: dict[tuple[UUID, int], Report] = {}
+    for report in reports:
+        key = _key(report)
+        if key is None or not _sound(report):
+            refused.append(_refusal(report, "BAD_REPORT", "times, numbers or cause contradict each other"))
+        elif key not in newest or newest[key].sequence < report.sequence:
+            newest[key] = report
+    job_records = await jobs.lock(tx, sorted({job_id for job_id, _ in newest}))
+    known = await attempts.lock(tx, sorted(newest))
+    seen: list[_Seen] = []
+    for key, report in newest.items():
+        record = known.get(key)
+        if record is None or key[0] not in job_records:
+            refused.append(_refusal(report, "UNKNOWN_ATTEMPT", "the hub placed no such attempt"))
+        elif record.centre_id != centre_id:
+            refused.append(_refusal(report, "OTHER_CENTRE", "this attempt was placed at another centre"))
+        elif record.phase is Phase.ENDED or report.sequence <= record.sequence:
+            continue
+        else:
+            seen.append(_merge(record, report, offset_s, now_s))
+    return refused, seen
+
+
+def _key(report: Report) -> tuple[UUID, int] | None:
+    try:
+        return UUID(report.job_id), report.attempt
+    except ValueError:
+        return None
+
+
+def _sound(report: Report) -> bool:
+    ended = report.phase is Phase.ENDED
+    times = [t for t in (report.started_s, report.ended_s, report.observed_s) if t is not None]
+    return (
+        0 < report.attempt < 2**31
+        and 0 < report.sequence < 2**31
+        and all(0 < t < 2**40 for t in times)
+        and ended == (report.cause is not None)
+        and ended == (report.ended_s is not None)
+        and (report.started_s is not None or report.phase in (Phase.PLACED, Phase.STARTING, Phase.UNKNOWN, Phase.ENDED))
+        and (report.started_s is None or report.ended_s is None or report.started_s <= report.ended_s)
+        and len(report.detail) <= 4_000
+        and (report.checkpoint is None or 0 <= report.checkpoint.kept_until_s < 2**40)
+    )
+
+
+def _refusal(report: Report, code: str, detail: str) -> RefusedReport:
+    return RefusedReport(
+        job_id=report.job_id, attempt=report.attempt, sequence=report.sequence, code=code, detail=detail
+    )
+
+
+def _merge(record: AttemptRecord, report: Report, offset_s: int, now_s: int) -> _Seen:
+    """An attempt with what a newer report adds. Facts once known stay; nothing lies in the future or before placement."""
+    started_s = record.started_s if record.started_s is not None else _at(report.started_s, offset_s, now_s)
+    observed_s = min(report.observed_s + offset_s, now_s)
+    ended_s = _at(report.ended_s, offset_s, now_s)
+    checkpoint = record.checkpoint
+    if report.checkpoint is not None:
+        kept_s = min(report.checkpoint.kept_until_s + offset_s, ended_s or observed_s)
+        checkpoint = replace(report.checkpoint, kept_until_s=max(kept_s, checkpoint.kept_until_s if checkpoint else 0))
+    phase = report.phase if PHASE_RANK[report.phase] >= PHASE_RANK[record.phase] else record.phase
+    usage = None
+    if ended_s is not None:
+        usage = new_usage(started_s, record.metered_until_s, ended_s)
+    elif checkpoint is not None and checkpoint != record.checkpoint:
+        usage = new_usage(started_s, record.metered_until_s, checkpoint.kept_until_s)
+    metered_s = usage.until_s if usage else record.metered_until_s
+    observed = Observed(
+        (record.job_id, record.number),
+        phase,
+        report.cause,
+        report.sequence,
+        started_s,
+        observed_s,
+        ended_s,
+        report.exit_code,
+        report.signal,
+        report.detail,
+        report.progress,
+        checkpoint,
+        metered_s,
+    )
+    now = replace(
+        record,
+        phase=phase,
+        cause=report.cause,
+        sequence=report.sequence,
+        started_s=started_s,
+        ended_s=ended_s,
+        checkpoint=checkpoint,
+        metered_until_s=metered_s,
+    )
+    return _Seen(record, now, observed, usage)
+
+
+def _at(instant_s: int | None, offset_s: int, now_s: int) -> int | None:
+    return None if instant_s is None else min(instant_s + offset_s, now_s)
+
+
+async def _apply(tx: Connection, catalogue: Catalogue, seen: list[_Seen], now_s: int) -> list[NewEvent]:
+    await attempts.apply(tx, [one.observed for one in seen], now_s)
+    await attempts.insert_usage(
+        tx, [(one.observed.key, one.usage, one.now.chips) for one in seen if one.usage is not None], now_s
+    )
+    records = await jobs.lock(tx, sorted({one.now.job_id for one in seen}))
+    chargeable = [one.now for one in seen if one.usage is not None or one.now.phase is Phase.ENDED]
+    purses = await meter.open_purses(tx, (records[attempt.job_id] for attempt in chargeable))
+    if chargeable:
+        await meter.charge(tx, purses, chargeable, now_s)
+    news: list[NewEvent] = []
+    changes: list[StateChange] = []
+    for one in seen:
+        record = records[one.now.job_id]
+        change, events = await _job_step(tx, catalogue, record, one, now_s)
+        news += events
+        changes += [change] if change else []
+    await jobs.set_states(tx, changes)
+    over = [change.job.id for change in changes if change.state in ENDED_STATES]
+    if over:
+        await meter.close(tx, [purses[job_id] for job_id in over], now_s)
+    return news
+
+
+async def _job_step(
+    tx: Connection, catalogue: Catalogue, record: JobRecord, one: _Seen, now_s: int
+) -> tuple[StateChange | None, list[NewEvent]]:
+    """What a report means for its job, and what the trace keeps of it."""
+    job_id, number = str(record.id), one.now.number
+    events: list[NewEvent] = []
+    started = one.before.started_s is None and one.now.started_s is not None
+    if started:
+        body = {"started_s": one.now.started_s}
+        events.append(NewEvent("attempt_started", job_id, number, one.now.centre_id, body))
+    if one.now.phase is not Phase.ENDED or one.now.cause is None:
+        if started and number == record.attempts and record.state is JobState.PLACED:
+            state = job_rules.after(record.state, JobStep.START)
+            reason: dict[str, object] = {"code": "RUNNING", "facts": {"centre": one.now.centre_id, "attempt": number}}
+            return _change(record, state, reason), events
+        return None, events
+    cause = one.now.cause
+    ended = {
+        "cause": cause,
+        "exit_code": one.observed.exit_code,
+        "signal": one.observed.signal,
+        "ended_s": one.now.ended_s,
+        "detail": one.observed.detail,
+    }
+    events.append(NewEvent("attempt_ended", job_id, number, one.now.centre_id, ended))
+    if number != record.attempts or record.state in ENDED_STATES:
+        return None, events
+    step = job_rules.step_after_end(
+        record.spec,
+        cause,
+        one.observed.exit_code,
+        record.recoveries,
+        record.restarts,
+        record.state is JobState.CANCELLING,
+    )
+    reason = {"code": cause.upper(), "facts": {"centre": one.now.centre_id, "attempt": number, **ended}}
+    if step is JobStep.RECOVER:
+        return await _recover(tx, catalogue, record, one, reason, events, now_s)
+    state = job_rules.after(record.state, step)
+    events.append(NewEvent("job_ended", job_id, number, body={"state": state, "cause": cause}))
+    return _change(record, state, reason, ended_s=now_s), events
+
+
+async def _recover(
+    tx: Connection,
+    catalogue: Catalogue,
+    record: JobRecord,
+    one: _Seen,
+    reason: dict[str, object],
+    events: list[NewEvent],
+    now_s: int,
+) -> tuple[StateChange, list[NewEvent]]:
+    """Queue the next attempt, from the last checkpoint, once a full attempt's value is held again."""
+    try:
+        await _hold_again(tx, record, now_s)
+    except InsufficientValue:
+        reason = {"code": "INSUFFICIENT_VALUE", "facts": {"for": "another attempt", "after": reason["code"]}}
+        events.append(NewEvent("job_ended", str(record.id), one.now.number, body={"state": JobState.FAILED, **reason}))
+        return _change(record, job_rules.after(record.state, JobStep.FAIL), reason, ended_s=now_s), events
+    checkpoint, centre_id = one.now.checkpoint, one.now.centre_id
+    if checkpoint is None:
+        checkpoint, found_at = await last_checkpoint(tx, record.id)
+        centre_id = found_at or centre_id
+    # A checkpoint that was not uploaded cannot travel.
+    stuck = checkpoint is not None and checkpoint.blob_sha256 is None
+    ask = ask_of(
+        record.spec,
+        catalogue,
+        str(record.id),
+        record.tenant_id,
+        now_s,
+        attempt=record.attempts + 1,
+        only_centre=centre_id if stuck else None,
+    )
+    events.append(
+        NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint))
+    )
+    by_centre = one.now.cause in CENTRE_CAUSES
+    change = StateChange(
+        record,
+        job_rules.after(record.state, JobStep.RECOVER),
+        {"code": "RECOVERING", "facts": {"after": reason, "from_step": checkpoint.step if checkpoint else None}},
+        queued_s=now_s,
+        recoveries=record.recoveries + by_centre,
+        restarts=record.restarts + (not by_centre),
+    )
+    return change, events
+
+
+async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> None:
+    """Bring a job's hold back to what a whole attempt can cost. Raises InsufficientValue."""
+    purse = (await meter.open_purses(tx, [record]))[record.id]
+    cash_needed_fen = max(0, record.estimate_fen - purse.cash_fen - _offset_part_fen(purse))
+    hold = movements.hold(
+        record.tenant_id, str(record.id), record.attempts + 1, cash_needed_fen, None, 0, now_s, meter.ACTOR
+    )
+    await post(tx, [hold], now_s)
+
+
+def _offset_part_fen(purse: meter.Purse) -> int:
+    return purse.voucher_fen if purse.voucher is not None and purse.voucher.terms.flow == "offset" else 0
+
+
+def _change(record: JobRecord, state: JobState, reason: dict[str, object], ended_s: int | None = None) -> StateChange:
+    return StateChange(record, state, reason, ended_s, recoveries=record.recoveries, restarts=record.restarts)
+
+
+async def read_orders(db: Database, catalogue: Catalogue, centre_id: str, version: int) -> tuple[int, tuple[RunOrder | StopOrder, ...]]:
+    """Orders of a centre since a version, and the version to ask from next time."""
+    async with db.transaction(snapshot=True) as tx:
+        horizon = await event.horizon(tx)
+        since = version if version <= horizon else 0
+        rows = await attempts.orders_since(tx, centre_id, since)
+    return horizon, tuple(_order(catalogue, row) for row in rows)
+
+
+def _order(catalogue: Catalogue, row: Row) -> RunOrder | StopOrder:
+    job_id = str(row["job_id"])
+    if row["wanted"] == "stop":
+        return StopOrder(job_id=job_id, attempt=row["number"], version=row["version"])
+    spec = from_json(row["spec"], JobSpec)
+    variant = spec.variants[row["variant"]]
+    return RunOrder(
+        job_id=job_id,
+        attempt=row["number"],
+        version=row["version"],
+        job_name=spec.name,
+        task_id=f"suanwang-{row['job_number']}-{spec.name}",
+        pool_id=row["pool_id"],
+        chip_id=row["chip_id"],
+        stack=catalogue.chip(row["chip_id"]).stack,
+        node_names=tuple(row["node_names"]),
+        chips_per_node=variant.chips_per_node,
+        cpus_per_node=variant.cpus_per_node,
+        memory_gib_per_node=variant.memory_gib_per_node,
+        walltime_s=row["walltime_s"],
+        setup=spec.setup,
+        run=spec.run,
+        envs=spec.envs,
+        workdir=spec.workdir,
+        image=variant.image,
+        resume_from=row["resume_from"] and from_json(row["resume_from"], Checkpoint),
+    )
+
+
+async def mark_unseen(db: Database, silent_for_s: int, now_s: int) -> list[str]:
+    """Show as unseen the centres that were silent for so long. Their jobs stay what they are."""
+    async with db.transaction() as tx:
+        silent = await centre.mark_unseen(tx, now_s - silent_for_s)
+        await event.append(tx, now_s, meter.ACTOR, [NewEvent("centre_unseen", centre_id=one) for one in silent])
+    return silent

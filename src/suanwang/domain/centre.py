@@ -1,0 +1,136 @@
+"""Centres, their pools of like-for-like nodes, and the chips in them."""
+
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from suanwang.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One model of chip. `id` is the catalogue's name, `aliases` are how tenants and schedulers write it."""
+
+    id: str
+    name: str
+    stack: str
+    """Software stack: cuda, cann, rocm, cpu, ..."""
+    domestic: bool | None
+    fp16_tflops: float | None
+    """Dense peak, as published; basis: peak."""
+    memory_gb: float | None
+    aliases: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The chips that exist."""
+
+    chips: tuple[Chip, ...]
+
+    def matching(self, written: str, field: str = "accelerators") -> frozenset[str]:
+        """Ids of the chips that a tenant may mean by `written`; case, spaces and dashes do not matter.
+
+        Raises InvalidInput with the nearest names if there is none.
+        """
+        wanted = _plain(written)
+        found = frozenset(chip.id for chip in self.chips if wanted in _names(chip))
+        if not found:
+            names = sorted({name for chip in self.chips for name in (chip.id, *chip.aliases)})
+            near = get_close_matches(written.lower(), names, n=3, cutoff=0.4)
+            hint = f"did you mean {', '.join(near)}?" if near else "`suanwang centre list` shows what centres offer"
+            raise InvalidInput(field, written, f"no such chip; {hint}", code="UNKNOWN_CHIP")
+        return found
+
+    def chip(self, chip_id: str) -> Chip:
+        """Raises InvalidInput if the catalogue has no such id."""
+        for chip in self.chips:
+            if chip.id == chip_id:
+                return chip
+        raise InvalidInput("chip", chip_id, "an id of the chip catalogue, like a100-sxm-80g", code="UNKNOWN_CHIP")
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.lower() if character.isalnum())
+
+
+def _names(chip: Chip) -> frozenset[str]:
+    return frozenset(_plain(name) for name in (chip.id, chip.name, *chip.aliases))
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One machine of a pool. `chips` may be 0 in a CPU pool."""
+
+    name: str
+    chips: int
+    cpus: int
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a centre gives to the network from a pool, and on which terms."""
+
+    fen_per_chip_hour: int
+    max_walltime_s: int
+    bills_lost_work: bool = False
+    """Whether work lost to a failure of the centre is billed; the network's default is that it is not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pool:
+    """Like-for-like nodes of one centre under one offer. In a CPU pool (`chip` "cpu") a chip is one CPU core."""
+
+    id: str
+    centre_id: str
+    chip_id: str
+    nodes: tuple[Node, ...]
+    offer: Offer
+
+    @property
+    def chips(self) -> int:
+        return sum(node.chips for node in self.nodes)
+
+    @property
+    def chips_per_node(self) -> int:
+        return max((node.chips for node in self.nodes), default=0)
+
+
+@dataclass(frozen=True, slots=True)
+class Centre:
+    """An AI computing centre 智算中心. Coordinates in degrees."""
+
+    id: str
+    name: str
+    name_zh: str
+    city: str
+    latitude: float
+    longitude: float
+    provider_facts: dict[str, object]
+    """What voucher rules ask of a provider: in_city_plan, matching_partner, in_cluster, type, pflops, racks, lists."""
+
+
+MAX_NODES_PER_POOL = 100_000
+MAX_CHIPS_PER_NODE = 1_024
+
+
+def check_pool(pool: Pool) -> None:
+    """Refuse a pool that cannot be: no nodes, twice the same node, negative prices.
+
+    Raises InvalidInput.
+    """
+    where = f"pools[{pool.id}]"
+    if not pool.nodes:
+        raise InvalidInput(f"{where}.nodes", 0, "a pool has at least one node")
+    if len(pool.nodes) > MAX_NODES_PER_POOL:
+        raise InvalidInput(f"{where}.nodes", len(pool.nodes), f"at most {MAX_NODES_PER_POOL} nodes in one pool")
+    names = [node.name for node in pool.nodes]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InvalidInput(f"{where}.nodes", twice, "node names are unique within a pool")
+    for node in pool.nodes:
+        if not 0 < node.chips <= MAX_CHIPS_PER_NODE:
+            raise InvalidInput(f"{where}.nodes[{node.name}].chips", node.chips, f"1 to {MAX_CHIPS_PER_NODE}")
+    if not 0 <= pool.offer.fen_per_chip_hour < 10**9:
+        raise InvalidInput(f"{where}.offer.fen_per_chip_hour", pool.offer.fen_per_chip_hour, "0 or more fen")
+    if pool.offer.max_walltime_s <= 0:
+        raise InvalidInput(f"{where}.offer.max_walltime_s", pool.offer.max_walltime_s, "more than 0 seconds")

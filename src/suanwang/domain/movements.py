@@ -1,0 +1,150 @@
+"""Every movement of money and voucher value, one function each. Nothing moves in any other way.
+
+Each returns a transaction that balances by construction; `store.posting` records it. Ids come from the business key of
+the movement, so that the same movement, asked for twice, is one movement.
+"""
+
+from dataclasses import dataclass
+
+from suanwang.domain.ledger import (
+    CASH,
+    Account,
+    Transaction,
+    Transfer,
+    bank,
+    budget,
+    expired,
+    hold_on,
+    identity,
+    payable,
+    programme_asset,
+    reimbursable,
+    tenant_cash,
+    voucher_account,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherSource:
+    """A voucher that pays for a job: which one, and of which programme."""
+
+    voucher_id: str
+    programme_id: str
+
+    @property
+    def account(self) -> Account:
+        return voucher_account(self.voucher_id, self.programme_id)
+
+
+def _transaction(
+    kind: str, subject: str, key: tuple[object, ...], transfers: list[Transfer], at_s: int, actor: str
+) -> Transaction:
+    return Transaction(identity(kind, *key), kind, subject, tuple(transfers), at_s, actor)
+
+
+def _legs(*legs: tuple[Account, Account, int]) -> list[Transfer]:
+    return [Transfer(debit, credit, amount_fen) for debit, credit, amount_fen in legs if amount_fen]
+
+
+def top_up(tenant_id: str, amount_fen: int, key: str, at_s: int, actor: str) -> Transaction:
+    """A tenant pays money in."""
+    legs = _legs((bank(CASH), tenant_cash(tenant_id), amount_fen))
+    return _transaction("top_up", tenant_id, (tenant_id, key), legs, at_s, actor)
+
+
+def fund(programme_id: str, amount_fen: int, key: str, at_s: int, actor: str) -> Transaction:
+    """An agency puts money into a programme's budget."""
+    legs = _legs((bank(programme_asset(programme_id)), budget(programme_id), amount_fen))
+    return _transaction("fund", programme_id, (programme_id, key), legs, at_s, actor)
+
+
+def grant(source: VoucherSource, claim_id: str, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """A granted claim becomes a voucher: budget -> voucher."""
+    legs = _legs((budget(source.programme_id), source.account, amount_fen))
+    return _transaction("grant", claim_id, (claim_id,), legs, at_s, actor)
+
+
+def hold(
+    tenant_id: str,
+    job_id: str,
+    attempt: int,
+    cash_fen: int,
+    source: VoucherSource | None,
+    voucher_fen: int,
+    at_s: int,
+    actor: str,
+) -> Transaction:
+    """Value is set aside before a job may start: voucher first, cash second.
+
+    `attempt` is the attempt that the value is for: a job that recovers takes a further hold under its own number.
+    """
+    cash = tenant_cash(tenant_id)
+    legs = []
+    if source is not None:
+        legs += _legs((source.account, hold_on(source.account, job_id), voucher_fen))
+    legs += _legs((cash, hold_on(cash, job_id), cash_fen))
+    return _transaction("hold", job_id, (job_id, attempt), legs, at_s, actor)
+
+
+def release(
+    tenant_id: str, job_id: str, cash_fen: int, source: VoucherSource | None, voucher_fen: int, at_s: int, actor: str
+) -> Transaction:
+    """What a job did not use goes back to exactly where it came from."""
+    cash = tenant_cash(tenant_id)
+    legs = _legs((hold_on(cash, job_id), cash, cash_fen))
+    if source is not None:
+        legs += _legs((hold_on(source.account, job_id), source.account, voucher_fen))
+    return _transaction("release", job_id, (job_id,), legs, at_s, actor)
+
+
+def charge(
+    tenant_id: str,
+    job_id: str,
+    attempt: int,
+    from_s: int,
+    centre_id: str,
+    cash_fen: int,
+    source: VoucherSource | None,
+    voucher_fen: int,
+    at_s: int,
+    actor: str,
+) -> Transaction:
+    """Use is paid out of the job's hold: the voucher part is owed to the centre by the issuer, the rest by the tenant.
+
+    In the reimburse flow `voucher_fen` is 0 here: the tenant pays all, and `redeem` pays it back.
+    """
+    legs = []
+    if source is not None:
+        held = hold_on(source.account, job_id)
+        legs += _legs((held, payable(centre_id, held.asset), voucher_fen))
+    legs += _legs((hold_on(tenant_cash(tenant_id), job_id), payable(centre_id, CASH), cash_fen))
+    return _transaction("charge", job_id, (job_id, attempt, from_s), legs, at_s, actor)
+
+
+def redeem(tenant_id: str, job_id: str, source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """Reimburse flow: after posted charges, voucher value that the job had set aside becomes owed to the tenant."""
+    legs = _legs((hold_on(source.account, job_id), reimbursable(tenant_id, source.programme_id), amount_fen))
+    return _transaction("redeem", job_id, (job_id,), legs, at_s, actor)
+
+
+def expire(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """What is left of a voucher at its end."""
+    legs = _legs((source.account, expired(source.programme_id), amount_fen))
+    return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
+
+
+def pay_centre(centre_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str) -> Transaction:
+    """A settlement batch pays what is owed to a centre, asset by asset."""
+    legs = _legs(*((payable(centre_id, asset), bank(asset), fen) for asset, fen in sorted(amounts_fen.items())))
+    return _transaction("pay_centre", f"{batch}/{centre_id}", (batch, centre_id), legs, at_s, actor)
+
+
+def pay_tenant(tenant_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str) -> Transaction:
+    """A settlement batch reimburses a tenant; keys are programme ids."""
+    legs = _legs(
+        *(
+            (reimbursable(tenant_id, programme_id), bank(programme_asset(programme_id)), fen)
+            for programme_id, fen in sorted(amounts_fen.items())
+        )
+    )
+    return _transaction("pay_tenant", f"{batch}/{tenant_id}", (batch, tenant_id), legs, at_s, actor)

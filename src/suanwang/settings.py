@@ -1,0 +1,40 @@
+"""One frozen Settings, read from the environment by entry points and passed down."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from suanwang.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`SUANWANG_*` variables; every one has a default that works on one machine."""
+
+    home: Path
+    """Where the embedded database, profiles and agents' journals live."""
+    database_url: str | None
+    """Any PostgreSQL from 16 on; empty: the embedded server in `home`."""
+    host: str
+    port: int
+    unseen_after_s: int
+    """A centre that did not sync for so long is shown as unseen; nothing else changes."""
+
+
+def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
+    """Raises InvalidInput naming the variable."""
+    return Settings(
+        home=Path(environment.get("SUANWANG_HOME") or Path.home() / ".suanwang").expanduser(),
+        database_url=environment.get("SUANWANG_DATABASE_URL") or None,
+        host=environment.get("SUANWANG_HOST") or "127.0.0.1",
+        port=_whole_number(environment, "SUANWANG_PORT", 7700, most=65_535),
+        unseen_after_s=_whole_number(environment, "SUANWANG_UNSEEN_AFTER_S", 30, most=10**9),
+    )
+
+
+def _whole_number(environment: Mapping[str, str], name: str, default: int, *, most: int) -> int:
+    text = environment.get(name) or str(default)
+    if not (text.isascii() and text.isdigit()) or int(text) > most:
+        raise InvalidInput(name, text, f"a whole number from 0 to {most}")
+    return int(text)

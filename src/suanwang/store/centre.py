@@ -1,0 +1,129 @@
+"""Centres, what was last heard of them, and their pools."""
+
+from dataclasses import dataclass
+
+from suanwang.domain.centre import Centre, Node, Offer, Pool
+from suanwang.errors import NotFound
+from suanwang.store.db import Connection, Row, from_json, to_json
+from suanwang.store.queries import queries
+
+_SQL = queries("centre")
+
+
+@dataclass(frozen=True, slots=True)
+class CentreRecord:
+    """A centre and what was last heard of it. `unseen` means just that: it says nothing about its jobs."""
+
+    centre: Centre
+    organisation_id: str
+    drained: bool
+    unseen: bool
+    seen_s: int | None
+    unchanged_s: int | None
+    agent_id: str | None
+    agent_release: str
+    driver: str
+
+
+async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, now_s: int) -> bool:
+    """False if the id is taken."""
+    c = centre
+    done: str = await tx.execute(
+        _SQL["insert_centre"],
+        c.id,
+        organisation_id,
+        c.name,
+        c.name_zh,
+        c.city,
+        c.latitude,
+        c.longitude,
+        to_json(c.provider_facts),
+        now_s,
+    )
+    return done.endswith(" 1")
+
+
+async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
+    """False if the id belongs to another centre's pool."""
+    row = await tx.fetchrow(
+        _SQL["upsert_pool"],
+        pool.id,
+        pool.centre_id,
+        pool.chip_id,
+        to_json(pool.nodes),
+        pool.offer.fen_per_chip_hour,
+        pool.offer.max_walltime_s,
+        pool.offer.bills_lost_work,
+        now_s,
+    )
+    return row is not None
+
+
+async def centres(tx: Connection) -> list[CentreRecord]:
+    return [_centre(row) for row in await tx.fetch(_SQL["centres"])]
+
+
+async def centre(tx: Connection, centre_id: str) -> CentreRecord:
+    """Raises NotFound."""
+    row = await tx.fetchrow(_SQL["centre"], centre_id)
+    if row is None:
+        raise NotFound(f"no centre {centre_id}", centre=centre_id)
+    return _centre(row)
+
+
+async def pools(tx: Connection, centre_id: str | None = None) -> list[Pool]:
+    if centre_id is None:
+        return [_pool(row) for row in await tx.fetch(_SQL["pools"])]
+    return [_pool(row) for row in await tx.fetch(_SQL["pools_of_centre"], centre_id)]
+
+
+async def used_chips(tx: Connection) -> dict[str, tuple[int, int]]:
+    """Pool -> (chips taken, live attempts)."""
+    return {row["pool_id"]: (row["chips"], row["attempts"]) for row in await tx.fetch(_SQL["used_chips"])}
+
+
+async def set_drained(tx: Connection, centre_id: str, drained: bool) -> bool:
+    """False if it was so already."""
+    return await tx.fetchrow(_SQL["set_drained"], centre_id, drained) is not None
+
+
+async def record_contact(
+    tx: Connection, centre_id: str, agent_id: str, seen_s: int, unchanged_s: int | None, release: str, driver: str
+) -> tuple[bool, str | None]:
+    """Returns whether the centre was unseen before, and which agent spoke for it before."""
+    row = await tx.fetchrow(_SQL["record_contact"], centre_id, agent_id, seen_s, unchanged_s, release, driver)
+    if row is None:
+        raise NotFound(f"no centre {centre_id}", centre=centre_id)
+    return row["unseen"], row["agent_id"]
+
+
+async def mark_unseen(tx: Connection, silent_since_s: int) -> list[str]:
+    """Centres that were seen before and not since; returns the ids that changed."""
+    return [row["centre_id"] for row in await tx.fetch(_SQL["mark_unseen"], silent_since_s)]
+
+
+def _centre(row: Row) -> CentreRecord:
+    return CentreRecord(
+        Centre(
+            row["id"],
+            row["name"],
+            row["name_zh"],
+            row["city"],
+            row["latitude"],
+            row["longitude"],
+            from_json(row["provider_facts"], dict[str, object]),
+        ),
+        row["organisation_id"],
+        row["drained"],
+        row["unseen"],
+        row["seen_s"],
+        row["unchanged_s"],
+        row["agent_id"],
+        row["agent_release"],
+        row["driver"],
+    )
+
+
+def _pool(row: Row) -> Pool:
+    offer = Offer(row["fen_per_chip_hour"], row["max_walltime_s"], row["bills_lost_work"])
+    return Pool(row["id"], row["centre_id"], row["chip_id"], from_json(row["nodes"], tuple[Node, ...]), offer)

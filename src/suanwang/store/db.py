@@ -1,0 +1,76 @@
+"""Connections and transactions. What PostgreSQL says in its own words becomes an error of ours here, once."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any, TypeVar
+
+import asyncpg
+import msgspec
+
+from suanwang.errors import Conflict, Unreachable
+
+T = TypeVar("T")
+APP_ROLE = "suanwang_app"
+
+Row = asyncpg.Record
+_LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.AdminShutdownError,
+    asyncpg.CrashShutdownError,
+    asyncpg.TooManyConnectionsError,
+)
+
+
+def to_json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def from_json(text: str | None, kind: type[T]) -> T:
+    return msgspec.json.decode(text or "null", type=kind)
+
+
+class Database:
+    """A pool of connections that act as the application role, which cannot change what was recorded."""
+
+    def __init__(self, pool: "asyncpg.Pool[asyncpg.Record]", url: str) -> None:
+        self._pool = pool
+        self.url = url
+
+    @asynccontextmanager
+    async def transaction(self, *, snapshot: bool = False) -> AsyncIterator["Connection"]:
+        """One story, committed whole or not at all. `snapshot`: read-only, and everything as of one instant."""
+        try:
+            async with self._pool.acquire(timeout=20) as connection:
+                isolation = "repeatable_read" if snapshot else "read_committed"
+                async with connection.transaction(isolation=isolation, readonly=snapshot):
+                    yield connection
+        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+            raise Conflict("another change came first; send the same call again", code="TRY_AGAIN") from error
+        except TimeoutError as error:
+            raise Unreachable("the database has no free connection; try again", code="DATABASE_BUSY") from error
+        except _LOST as error:
+            raise Unreachable(f"the database cannot be reached: {error}", code="DATABASE_UNREACHABLE") from error
+
+    async def close(self) -> None:
+        self._pool.terminate()
+
+
+Connection = asyncpg.pool.PoolConnectionProxy
+
+
+async def connect(url: str, *, connections: int = 12) -> Database:
+    """Raises Unreachable if nothing answers at `url`."""
+    try:
+        pool = await asyncpg.create_pool(
+            url,
+            min_size=1,
+            max_size=connections,
+            server_settings={"role": APP_ROLE, "application_name": "suanwang", "timezone": "UTC", "jit": "off"},
+            command_timeout=60,
+        )
+    except (OSError, asyncpg.PostgresError) as error:
+        raise Unreachable(f"the database cannot be reached: {error}", code="DATABASE_UNREACHABLE") from error
+    return Database(pool, url)

@@ -1,0 +1,89 @@
+"""The one place where value moves: transactions of `domain.movements` become rows."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import asyncpg
+
+from suanwang.domain.ledger import Account, Transaction, Transfer
+from suanwang.errors import Conflict, InsufficientValue
+from suanwang.store.db import Connection
+from suanwang.store.queries import queries
+
+_SQL = queries("posting")
+
+
+async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) -> None:
+    """Record all or nothing. A transaction that is recorded already is left alone, if it is the same.
+
+    Raises Conflict if an id comes again with another content; InsufficientValue (from the transaction) if a limited
+    account would fall below zero.
+    """
+    batch = {transaction.id: transaction for transaction in transactions if transaction.transfers}
+    if not batch:
+        return
+    accounts = _accounts(batch.values())
+    await tx.execute(
+        _SQL["open_accounts"],
+        [account.key for account in accounts],
+        [account.kind for account in accounts],
+        [account.owner for account in accounts],
+        [account.asset for account in accounts],
+        [account.limited for account in accounts],
+        [account.job_id for account in accounts],
+    )
+    rows = list(batch.values())
+    opened = await tx.fetch(
+        _SQL["open_transactions"],
+        [row.id for row in rows],
+        [row.kind for row in rows],
+        [row.subject for row in rows],
+        [row.sha256 for row in rows],
+        [len(row.transfers) for row in rows],
+        [row.total_fen for row in rows],
+        [row.actor for row in rows],
+        [row.effective_s for row in rows],
+        now_s,
+    )
+    new = {row["id"] for row in opened}
+    await _check_repeated(tx, [row for row in rows if row.id not in new])
+    legs = [(row.id, transfer) for row in rows if row.id in new for transfer in row.transfers]
+    if legs:
+        await _insert_transfers(tx, legs)
+
+
+async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]]) -> None:
+    try:
+        # A savepoint, so that a flow can answer a refusal within its own transaction.
+        async with tx.transaction():
+            await tx.execute(
+                _SQL["insert_transfers"],
+                [transaction_id for transaction_id, _ in legs],
+                [transfer.debit.key for _, transfer in legs],
+                [transfer.credit.key for _, transfer in legs],
+                [transfer.amount_fen for _, transfer in legs],
+            )
+    except asyncpg.CheckViolationError as error:
+        if error.constraint_name != "account_covers":
+            raise
+        raise InsufficientValue("an account does not cover this movement", detail=error.detail or "") from None
+
+
+def _accounts(transactions: Iterable[Transaction]) -> list[Account]:
+    # Sorted, so that two batches that open the same accounts never wait for each other in a ring.
+    found = {
+        account.key: account
+        for transaction in transactions
+        for transfer in transaction.transfers
+        for account in (transfer.debit, transfer.credit)
+    }
+    return [found[key] for key in sorted(found)]
+
+
+async def _check_repeated(tx: Connection, repeated: list[Transaction]) -> None:
+    if not repeated:
+        return
+    recorded = {row["id"]: row["request_sha256"] for row in await tx.fetch(_SQL["recorded_sha256"], [r.id for r in repeated])}
+    for transaction in repeated:
+        if recorded[transaction.id] != transaction.sha256:
+            raise Conflict(f"{transaction.kind} {transaction.subject} is recorded with another content", id=str(transaction.id))

@@ -1,0 +1,70 @@
+-- name: insert_jobs
+insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, submitted_s, queued_s)
+select j.id, $1, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id, $2, $2
+from unnest($3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::uuid[]) with ordinality
+    j (id, name, spec, estimate_fen, voucher_id, place)
+order by j.place
+
+-- name: jobs_for_update
+select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
+    charged_fen, voucher_fen, submitted_s, queued_s, settled
+from job where id = any($1::uuid[]) order by id for no key update
+
+-- name: set_states
+update job set state = j.state, reason = j.reason::jsonb, ended_s = coalesce(job.ended_s, j.ended_s),
+    queued_s = coalesce(j.queued_s, job.queued_s),
+    recoveries = j.recoveries, restarts = j.restarts
+from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::int[], $7::int[])
+    j (id, state, reason, ended_s, queued_s, recoveries, restarts)
+where job.id = j.id
+
+-- name: place
+update job set state = 'placed', attempts = j.attempt, reason = j.reason::jsonb
+from unnest($1::uuid[], $2::int[], $3::text[]) j (id, attempt, reason)
+where job.id = j.id
+
+-- name: set_reasons
+update job set reason = j.reason::jsonb from unnest($1::uuid[], $2::text[]) j (id, reason)
+where job.id = j.id and job.state = 'queued'
+
+-- name: queued_or_live
+select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
+    charged_fen, voucher_fen, submitted_s, queued_s, settled
+from job where state not in ('succeeded', 'failed', 'cancelled') order by number
+
+-- name: job
+select j.id, j.number, j.tenant_id, j.name, j.spec::text as spec, j.state, j.attempts, j.recoveries, j.restarts,
+    j.estimate_fen, j.voucher_id, j.charged_fen, j.voucher_fen, j.submitted_s, j.queued_s, j.ended_s,
+    j.reason::text as reason, j.settled
+from job j where j.id = $1
+
+-- name: find
+select id from job where ($1::text is null or tenant_id = $1)
+    and (starts_with(id::text, $2) or number::text = $2 or name = $2)
+order by number desc limit 2
+
+-- name: list
+select j.id, j.number, j.tenant_id, j.name, j.state, j.attempts, j.estimate_fen, j.charged_fen, j.voucher_fen,
+    j.submitted_s, j.ended_s, j.reason::text as reason, a.centre_id, a.pool_id, a.phase, a.started_s, a.progress::text as progress,
+    k.unseen
+from job j
+left join attempt a on a.job_id = j.id and a.number = j.attempts
+left join centre_contact k on k.centre_id = a.centre_id
+where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or j.state = any($2))
+    and ($3::bigint is null or j.number < $3) and ($5::text is null or a.centre_id = $5)
+order by j.number desc limit $4
+
+-- name: count_states
+select state, count(*) as jobs from job where ($1::text is null or tenant_id = $1) group by state
+
+-- name: unsettled_ended
+select id from job where not settled and state in ('succeeded', 'failed', 'cancelled')
+    and not exists (select from attempt a where a.job_id = job.id and not a.settled)
+order by id limit $1
+
+-- name: settle
+update job set settled = true where id = any($1::uuid[])
+
+-- name: add_charges
+update job set charged_fen = charged_fen + c.amount_fen, voucher_fen = voucher_fen + c.voucher_fen
+from unnest($1::uuid[], $2::bigint[], $3::bigint[]) c (id, amount_fen, voucher_fen) where job.id = c.id

@@ -1,0 +1,136 @@
+-- Each query lists what contradicts one statement about the records: no row is the proof.
+
+-- name: transactions_whole
+select t.id::text as id, t.transfers, t.total_fen, count(l.seq) as found, coalesce(sum(l.amount_fen), 0)::bigint as found_fen
+from ledger_transaction t left join transfer l on l.transaction_id = t.id
+group by t.id having count(l.seq) <> t.transfers or coalesce(sum(l.amount_fen), 0) <> t.total_fen
+
+-- name: assets_sum_to_zero
+select asset, sum(fen)::text as fen from (
+    select d.asset, -l.amount_fen as fen from transfer l join account d on d.id = l.debit_id
+    union all select c.asset, l.amount_fen from transfer l join account c on c.id = l.credit_id
+) leg group by asset having sum(fen) <> 0
+
+-- name: balances_replay
+select a.key, b.amount_fen, coalesce(m.fen, 0)::bigint as replayed_fen
+from account a left join balance b on b.account_id = a.id
+left join (
+    select account_id, sum(fen) as fen from (
+        select credit_id as account_id, amount_fen as fen from transfer union all select debit_id, -amount_fen from transfer
+    ) leg group by account_id
+) m on m.account_id = a.id
+where a.limited and (b.amount_fen is null or b.amount_fen <> coalesce(m.fen, 0) or b.amount_fen < 0)
+
+-- name: usage_charged
+select u.job_id::text as job, u.attempt, u.chip_s, coalesce(c.chip_s, 0) as charged_chip_s
+from (select job_id, attempt, sum((until_s - from_s) * chips)::bigint as chip_s from usage group by job_id, attempt) u
+join attempt a on a.job_id = u.job_id and a.number = u.attempt
+left join (select job_id, attempt, sum(chip_s)::bigint as chip_s from charge group by job_id, attempt) c
+    on c.job_id = u.job_id and c.attempt = u.attempt
+where a.settled and u.chip_s <> coalesce(c.chip_s, 0)
+
+-- name: charges_rated
+select a.job_id::text as job, a.number as attempt, c.amount_fen, (a.fen_per_chip_hour * c.kept_chip_s / 3600)::bigint as rated_fen
+from attempt a join (
+    select job_id, attempt, sum(amount_fen)::bigint as amount_fen, coalesce(sum(chip_s) filter (where kept), 0)::bigint as kept_chip_s
+    from charge group by job_id, attempt
+) c on c.job_id = a.job_id and c.attempt = a.number
+where c.amount_fen <> a.fen_per_chip_hour * c.kept_chip_s / 3600
+
+-- name: charges_posted
+select c.job_id::text as job, c.attempt, c.from_s, c.amount_fen, t.total_fen
+from charge c left join ledger_transaction t on t.id = c.transaction_id
+where c.amount_fen > 0 and (t.id is null or t.kind <> 'charge' or t.total_fen <> c.amount_fen or t.subject <> c.job_id::text)
+union all
+select t.subject, null, null, null, t.total_fen from ledger_transaction t
+where t.kind = 'charge' and not exists (select from charge c where c.transaction_id = t.id)
+
+-- name: usage_within_attempts
+select u.job_id::text as job, u.attempt, u.from_s, u.until_s from usage u
+join attempt a on a.job_id = u.job_id and a.number = u.attempt
+where u.from_s < a.started_s or u.until_s > coalesce(a.ended_s, u.until_s) or u.chips <> a.chips
+    or exists (select from usage o where o.job_id = u.job_id and o.attempt = u.attempt and o.from_s > u.from_s and o.from_s < u.until_s)
+
+-- name: holds_of_live_jobs
+select a.key, b.amount_fen, j.state from account a join balance b on b.account_id = a.id left join job j on j.id = a.job_id
+where a.kind = 'hold' and b.amount_fen <> 0 and (j.id is null or j.settled)
+
+-- name: live_jobs_held
+select j.id::text as job, j.state, j.estimate_fen from job j
+where j.state not in ('succeeded', 'failed', 'cancelled') and j.estimate_fen > 0
+    and not exists (select from ledger_transaction t where t.subject = j.id::text and t.kind = 'hold')
+
+-- name: jobs_settled
+select j.id::text as job, j.state from job j
+where not j.settled and j.state in ('succeeded', 'failed', 'cancelled')
+
+-- name: pools_never_overcommitted
+with change as (
+    select pool_id, placed_s as at_s, chips from attempt
+    union all select pool_id, coalesce(released_s, placed_s), -chips from attempt where phase = 'ended'
+), level as (
+    select pool_id, at_s, sum(sum(chips)) over (partition by pool_id order by at_s) as chips from change group by pool_id, at_s
+)
+select l.pool_id as pool, max(l.chips)::bigint as chips, p.capacity from level l
+join (select id, (select sum((node ->> 'chips')::bigint) from jsonb_array_elements(nodes) node) as capacity from pool) p on p.id = l.pool_id
+where l.chips > p.capacity group by l.pool_id, p.capacity
+
+-- name: nodes_never_overcommitted
+with taken as (
+    select a.pool_id, node, a.placed_s, case when a.phase = 'ended' then a.released_s end as released_s,
+        a.chips / cardinality(a.node_names) as chips
+    from attempt a cross join unnest(a.node_names) node
+), change as (
+    select pool_id, node, placed_s as at_s, chips from taken
+    union all select pool_id, node, released_s, -chips from taken where released_s is not null
+), level as (
+    select pool_id, node, at_s, sum(sum(chips)) over (partition by pool_id, node order by at_s) as chips from change
+    group by pool_id, node, at_s
+)
+select l.pool_id as pool, l.node, max(l.chips)::bigint as chips, (n.value ->> 'chips')::bigint as capacity
+from level l join pool p on p.id = l.pool_id
+left join lateral (select value from jsonb_array_elements(p.nodes) value where value ->> 'name' = l.node) n on true
+where l.chips > coalesce((n.value ->> 'chips')::bigint, 0) group by l.pool_id, l.node, n.value
+
+-- name: attempts_one_at_a_time
+select a.job_id::text as job, a.number as attempt, b.number as next_attempt from attempt a
+join attempt b on b.job_id = a.job_id and b.number > a.number
+where a.phase <> 'ended' or b.started_s < a.ended_s
+union all
+select j.id::text, j.attempts, count(a.number) from job j left join attempt a on a.job_id = j.id
+group by j.id having count(a.number) <> j.attempts
+
+-- name: vouchers_whole
+with moved as (
+    select v.id, v.granted_fen, a.id as account_id from voucher v
+    left join account a on a.kind = 'voucher' and a.owner = v.id::text
+)
+select m.id::text as voucher, m.granted_fen, x.* from moved m cross join lateral (
+    select
+        coalesce((select amount_fen from balance where account_id = m.account_id), 0) as available_fen,
+        coalesce((select sum(b.amount_fen) from account h join balance b on b.account_id = h.id
+                  where h.kind = 'hold' and h.owner = 'voucher/' || m.id), 0)::bigint as held_fen,
+        coalesce((select sum(l.amount_fen) from account h join transfer l on l.debit_id = h.id
+                  join account t on t.id = l.credit_id
+                  where h.kind = 'hold' and h.owner = 'voucher/' || m.id and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
+        coalesce((select sum(l.amount_fen) from transfer l join account t on t.id = l.credit_id
+                  where l.debit_id = m.account_id and t.kind = 'expired'), 0)::bigint as expired_fen
+) x where m.granted_fen <> x.available_fen + x.held_fen + x.used_fen + x.expired_fen
+
+-- name: programmes_whole
+select p.id as programme, p.funded_fen, p.elsewhere_fen from (
+    select g.id,
+        coalesce((select sum(l.amount_fen) from transfer l join account d on d.id = l.debit_id
+                  where d.kind = 'bank' and d.asset = 'CNY@' || g.id), 0)::bigint
+        - coalesce((select sum(l.amount_fen) from transfer l join account c on c.id = l.credit_id
+                  where c.kind = 'bank' and c.asset = 'CNY@' || g.id), 0)::bigint as funded_fen,
+        coalesce((select sum(case when l.credit_id = a.id then l.amount_fen else -l.amount_fen end)
+                  from account a join transfer l on a.id in (l.credit_id, l.debit_id)
+                  where a.asset = 'CNY@' || g.id and a.kind <> 'bank'), 0)::bigint as elsewhere_fen
+    from programme g
+) p where p.funded_fen <> p.elsewhere_fen
+
+-- name: counts
+select (select count(*) from ledger_transaction) as transactions, (select count(*) from transfer) as transfers,
+    (select count(*) from job) as jobs, (select count(*) from attempt) as attempts, (select count(*) from usage) as usage,
+    (select count(*) from charge) as charges, (select count(*) from voucher) as vouchers, (select count(*) from pool) as pools

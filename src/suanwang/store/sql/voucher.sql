@@ -1,0 +1,66 @@
+-- name: insert_programme
+insert into programme (id, agency_id, rules, rules_sha256, automatic_limit_fen, created_s)
+values ($1, $2, $3::jsonb, $4, $5, $6) on conflict (id) do nothing
+
+-- name: programme
+select id, agency_id, rules::text as rules, rules_sha256, automatic_limit_fen, created_s from programme where id = $1
+
+-- name: programmes
+select id, agency_id, rules::text as rules, rules_sha256, automatic_limit_fen, created_s from programme order by created_s, id
+
+-- name: lock_programme
+select id from programme where id = $1 for no key update
+
+-- name: granted_to
+select coalesce(sum(c.decided_fen) filter (where c.decided_s >= $3), 0)::bigint as year_fen,
+    coalesce(sum(c.decided_fen), 0)::bigint as total_fen,
+    coalesce(array_agg(c.contract_id), '{}') as contracts
+from claim c where c.programme_id = $1 and c.tenant_id = $2 and c.state = 'granted'
+
+-- name: insert_claim
+insert into claim (id, programme_id, tenant_id, state, contract_id, contract, centre_ids, inputs, assessment, assessed_fen,
+    decided_fen, decided_by, submitted_s, decided_s)
+values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9::jsonb, $10, $11, $12, $13, $14)
+
+-- name: lock_claim
+select id, programme_id, tenant_id, state, contract_id, contract::text as contract, centre_ids, inputs::text as inputs,
+    assessment::text as assessment, assessed_fen, decided_fen, submitted_s
+from claim where id = $1 for no key update
+
+-- name: decide_claim
+update claim set state = $2, decided_fen = $3, decided_by = $4, decided_s = $5 where id = $1
+
+-- name: claims
+select id, programme_id, tenant_id, state, contract_id, centre_ids, assessment::text as assessment, assessed_fen, decided_fen,
+    decided_by, submitted_s, decided_s
+from claim where ($1::text is null or tenant_id = $1) and ($2::text is null or programme_id = $2)
+    and ($3::text is null or programme_id in (select id from programme where agency_id = $3))
+order by submitted_s desc, id limit 500
+
+-- name: insert_voucher
+insert into voucher (id, programme_id, tenant_id, claim_id, terms, granted_fen, valid_from_s, valid_to_s, created_s)
+values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
+
+-- name: vouchers
+select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
+    c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
+from voucher v join claim c on c.id = v.claim_id
+left join account a on a.kind = 'voucher' and a.owner = v.id::text
+left join balance b on b.account_id = a.id
+where ($1::text is null or v.tenant_id = $1)
+    and ($2::text is null or v.programme_id in (select id from programme where agency_id = $2))
+order by v.valid_to_s nulls last, v.created_s, v.id
+
+-- name: vouchers_by_id
+select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
+    c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
+from voucher v join claim c on c.id = v.claim_id
+left join account a on a.kind = 'voucher' and a.owner = v.id::text
+left join balance b on b.account_id = a.id
+where v.id = any($1::uuid[])
+
+-- name: ended_with_value
+select v.id, v.programme_id, b.amount_fen from voucher v
+join account a on a.kind = 'voucher' and a.owner = v.id::text
+join balance b on b.account_id = a.id
+where v.valid_to_s <= $1 and b.amount_fen > 0 order by v.id limit 1000

@@ -1,0 +1,169 @@
+"""Programmes, claims and vouchers. How much a voucher is worth now is in the book, not here."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from suanwang.domain.voucher import VoucherTerms
+from suanwang.errors import NotFound
+from suanwang.store.db import Connection, Row, from_json, to_json
+from suanwang.store.queries import queries
+
+_SQL = queries("voucher")
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherRecord:
+    """`available_fen` is the balance of the voucher's account: what no job holds yet."""
+
+    id: UUID
+    programme_id: str
+    tenant_id: str
+    claim_id: UUID
+    terms: VoucherTerms
+    granted_fen: int
+    valid_from_s: int
+    valid_to_s: int | None
+    centre_ids: tuple[str, ...]
+    available_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class NewClaim:
+    id: UUID
+    programme_id: str
+    tenant_id: str
+    state: str
+    contract_id: str
+    contract: Any
+    centre_ids: list[str]
+    inputs: Any
+    assessment: Any
+    assessed_fen: int
+    decided_fen: int | None
+    decided_by: str | None
+    decided_s: int | None
+
+
+async def insert_programme(
+    tx: Connection, programme_id: str, agency_id: str, rules: Any, rules_sha256: str, automatic_limit_fen: int, now_s: int
+) -> bool:
+    """False if the id is taken."""
+    done: str = await tx.execute(
+        _SQL["insert_programme"], programme_id, agency_id, to_json(rules), rules_sha256, automatic_limit_fen, now_s
+    )
+    return done.endswith(" 1")
+
+
+async def programme(tx: Connection, programme_id: str) -> Row:
+    """Raises NotFound."""
+    row = await tx.fetchrow(_SQL["programme"], programme_id)
+    if row is None:
+        raise NotFound(f"no programme {programme_id}", programme=programme_id)
+    return row
+
+
+async def programmes(tx: Connection) -> list[Row]:
+    return await tx.fetch(_SQL["programmes"])
+
+
+async def lock_programme(tx: Connection, programme_id: str) -> None:
+    """Claims of one programme are decided one after the other: they share its budget and caps."""
+    await tx.execute(_SQL["lock_programme"], programme_id)
+
+
+async def granted_to(tx: Connection, programme_id: str, tenant_id: str, year_from_s: int) -> Row:
+    """Sums of what was granted to a tenant (this year, in all) and the contracts it was granted on."""
+    return await tx.fetchrow(_SQL["granted_to"], programme_id, tenant_id, year_from_s)
+
+
+async def insert_claim(tx: Connection, claim: NewClaim, now_s: int) -> None:
+    c = claim
+    await tx.execute(
+        _SQL["insert_claim"],
+        c.id,
+        c.programme_id,
+        c.tenant_id,
+        c.state,
+        c.contract_id,
+        to_json(c.contract),
+        c.centre_ids,
+        to_json(c.inputs),
+        to_json(c.assessment),
+        c.assessed_fen,
+        c.decided_fen,
+        c.decided_by,
+        now_s,
+        c.decided_s,
+    )
+
+
+async def lock_claim(tx: Connection, claim_id: UUID) -> Row:
+    """Raises NotFound."""
+    row = await tx.fetchrow(_SQL["lock_claim"], claim_id)
+    if row is None:
+        raise NotFound(f"no claim {claim_id}", claim=str(claim_id))
+    return row
+
+
+async def decide_claim(tx: Connection, claim_id: UUID, state: str, decided_fen: int, actor: str, now_s: int) -> None:
+    await tx.execute(_SQL["decide_claim"], claim_id, state, decided_fen, actor, now_s)
+
+
+async def claims(tx: Connection, tenant_id: str | None, programme_id: str | None, agency_id: str | None) -> list[Row]:
+    return await tx.fetch(_SQL["claims"], tenant_id, programme_id, agency_id)
+
+
+async def insert_voucher(
+    tx: Connection,
+    voucher_id: UUID,
+    tenant_id: str,
+    claim_id: UUID,
+    terms: VoucherTerms,
+    granted_fen: int,
+    valid_from_s: int,
+    valid_to_s: int | None,
+) -> None:
+    await tx.execute(
+        _SQL["insert_voucher"],
+        voucher_id,
+        terms.programme_id,
+        tenant_id,
+        claim_id,
+        to_json(terms),
+        granted_fen,
+        valid_from_s,
+        valid_to_s,
+        valid_from_s,
+    )
+
+
+async def vouchers(tx: Connection, tenant_id: str | None, agency_id: str | None = None) -> list[VoucherRecord]:
+    """In the order in which they end, which is the order in which they are used."""
+    return [_record(row) for row in await tx.fetch(_SQL["vouchers"], tenant_id, agency_id)]
+
+
+async def by_ids(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, VoucherRecord]:
+    if not voucher_ids:
+        return {}
+    return {row["id"]: _record(row) for row in await tx.fetch(_SQL["vouchers_by_id"], voucher_ids)}
+
+
+async def ended_with_value(tx: Connection, now_s: int) -> list[Row]:
+    """Vouchers past their end that still hold value."""
+    return await tx.fetch(_SQL["ended_with_value"], now_s)
+
+
+def _record(row: Row) -> VoucherRecord:
+    return VoucherRecord(
+        row["id"],
+        row["programme_id"],
+        row["tenant_id"],
+        row["claim_id"],
+        from_json(row["terms"], VoucherTerms),
+        row["granted_fen"],
+        row["valid_from_s"],
+        row["valid_to_s"],
+        tuple(row["centre_ids"]),
+        row["available_fen"],
+    )
