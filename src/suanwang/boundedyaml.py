@@ -88,10 +88,14 @@ def _measure(text: str) -> None:
             sizes[-1] += 1
         elif isinstance(event, AliasEvent):
             if event.anchor not in size_of_anchor:  # unknown, or still open: an endless loop
-                raise InvalidInput(_line(event.start_mark), f"*{event.anchor}", "an alias of an anchor that is complete")
+                raise InvalidInput(
+                    _line(event.start_mark), f"*{event.anchor}", "an alias of an anchor that is complete"
+                )
             sizes[-1] += size_of_anchor[event.anchor]
         if sum(sizes) > MAX_NODES:
-            raise InvalidInput(_line(event.start_mark), f"{sum(sizes)} nodes", f"at most {MAX_NODES} nodes, aliases expanded")
+            raise InvalidInput(
+                _line(event.start_mark), f"{sum(sizes)} nodes", f"at most {MAX_NODES} nodes, aliases expanded"
+            )
 
 
 def _build(text: str) -> object:

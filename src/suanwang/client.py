@@ -1,6 +1,6 @@
 """Typed HTTP client of the hub, for the command line, the agent and anybody's programs.
 
-Every write carries an idempotency key; a call whose answer was lost is sent again with the same key, so it happens once.
+Every write carries an idempotency key; a call whose answer was lost is sent again with the same key: it happens once.
 
     async with Client("http://127.0.0.1:7700", token) as hub:
         quote = await hub.quote(JobRequest(task=text))
@@ -62,7 +62,7 @@ _RETRY_AFTER_S = (0.2, 1.0, 3.0)
 
 
 class Client:
-    """One token's view of one hub. Raises `errors.Refused` for a "no" of the hub and `errors.Unreachable` for silence."""
+    """One token's view of one hub. Raises `errors.Refused` for its "no" and `errors.Unreachable` for its silence."""
 
     def __init__(self, url: str, token: str | None = None, *, timeout_s: float = 30.0, retry: bool = True) -> None:
         headers = {"user-agent": f"suanwang/{__version__}"}
@@ -76,7 +76,9 @@ class Client:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -159,7 +161,9 @@ class Client:
         return await self._get("/v1/programmes", list[ProgrammeLine])
 
     async def fund(self, programme_id: str, amount_fen: int, *, key: str | None = None) -> None:
-        await self._post(f"/v1/programmes/{_path(programme_id)}/fundings", NewFunding(amount_fen=amount_fen), Any, key=key)
+        await self._post(
+            f"/v1/programmes/{_path(programme_id)}/fundings", NewFunding(amount_fen=amount_fen), Any, key=key
+        )
 
     async def claim(self, new: NewClaim, *, key: str | None = None) -> ClaimAnswer:
         return await self._post("/v1/claims", new, ClaimAnswer, key=key)
@@ -226,7 +230,7 @@ class Client:
     async def _attempt(
         self, method: str, path: str, content: bytes | None, headers: dict[str, str], query: dict[str, Any]
     ) -> httpx.Response:
-        """Send; on silence or an overloaded hub send again. Safe, because reads change nothing and writes have a key."""
+        """Send; on silence or an overloaded hub send again. Safe: reads change nothing and writes have a key."""
         for pause_s in _RETRY_AFTER_S if self._retry else ():
             try:
                 return await self._once(method, path, content, headers, query, None)

@@ -47,7 +47,9 @@ class InvalidInput(Refused):
         shown = value if isinstance(value, (int, float, bool, type(None))) else str(value)
         if isinstance(shown, str) and len(shown) > MAX_SHOWN_VALUE_LENGTH:
             shown = shown[: MAX_SHOWN_VALUE_LENGTH - 1] + "…"
-        super().__init__(f"{field}: {shown!r} is not allowed; {allowed}", code=code, field=field, value=shown, allowed=allowed)
+        super().__init__(
+            f"{field}: {shown!r} is not allowed; {allowed}", code=code, field=field, value=shown, allowed=allowed
+        )
 
 
 class Unauthenticated(Refused):

@@ -1,15 +1,20 @@
 """What people and programs say to the hub over HTTP, and what it answers. JSON in the shape of these types.
 
-Amounts are fen, instants are Unix seconds, shares are basis points. A `reason` is a stable code with the facts behind it.
+Amounts are fen, instants are Unix seconds, shares are basis points. A `reason` is a stable code with its facts.
 """
 
 from dataclasses import dataclass, field
 from typing import Any
 
+from msgspec import Struct
+from msgspec import field as default
+
 from suanwang.domain.job import JobSpec, JobState, Objective, Phase
 from suanwang.domain.tenant import OrganisationKind, Role
 
-MAX_TASK_LENGTH = 2**20
+
+class Request(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What comes from outside: a field that is not known is refused, never dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +26,16 @@ class Reason:
 # Jobs ----------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class JobRequest:
+class JobRequest(Request, kw_only=True):
     """One job, or `count` equal ones: a SkyPilot task file as text (`task`), or a `spec`; exactly one of the two."""
 
     task: str | None = None
-    spec: JobSpec | None = None
+    spec: dict[str, Any] | None = None
+    """A `JobSpec` as JSON; see `msgspec.to_builtins`."""
     count: int = 1
     name: str | None = None
     walltime_s: int | None = None
-    envs: dict[str, str] = field(default_factory=dict)
+    envs: dict[str, str] = default(default_factory=dict)
     workdir_sha256: str | None = None
     """Archive (tar.gz, uploaded before) that stands for a local `workdir`."""
     objective: Objective | None = None
@@ -40,8 +45,7 @@ class JobRequest:
     priority: int | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Submission:
+class Submission(Request, kw_only=True):
     """All of these jobs, or none."""
 
     jobs: tuple[JobRequest, ...]
@@ -104,7 +108,7 @@ class Quote:
     notices: list[Notice]
     voucher_id: str | None
     voucher_flow: str | None
-    """`offset`: the voucher part is never paid by the tenant; `reimburse`: it is paid first and repaid by the programme."""
+    """`offset`: the tenant never pays the voucher part; `reimburse`: it pays first and the programme repays it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,16 +264,14 @@ class Log:
 # Network -------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewOrganisation:
+class NewOrganisation(Request, kw_only=True):
     id: str
     name: str
     kind: OrganisationKind
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = default(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewToken:
+class NewToken(Request, kw_only=True):
     organisation_id: str
     role: Role
     centre_id: str | None = None
@@ -295,8 +297,7 @@ class Identity:
     hub_release: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewTopUp:
+class NewTopUp(Request, kw_only=True):
     tenant_id: str
     amount_fen: int
 
@@ -313,15 +314,13 @@ class Account:
     owed_to_tenant_fen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewNodes:
+class NewNodes(Request, kw_only=True):
     name: str
     chips: int
     cpus: int = 1
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewPool:
+class NewPool(Request, kw_only=True):
     id: str
     chip: str
     nodes: tuple[NewNodes, ...]
@@ -330,8 +329,7 @@ class NewPool:
     bills_lost_work: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewCentre:
+class NewCentre(Request, kw_only=True):
     """A centre with its offer, as its file describes it."""
 
     id: str
@@ -341,7 +339,7 @@ class NewCentre:
     city: str
     latitude: float
     longitude: float
-    provider: dict[str, Any] = field(default_factory=dict)
+    provider: dict[str, Any] = default(default_factory=dict)
     pools: tuple[NewPool, ...]
 
 
@@ -377,8 +375,7 @@ class CentreLine:
 # Vouchers ------------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewProgramme:
+class NewProgramme(Request, kw_only=True):
     """A rules file as text; `rules_id` picks one of a file of many."""
 
     rules: str
@@ -387,8 +384,7 @@ class NewProgramme:
     """Claims up to this amount are granted at once; above, an officer decides."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewFunding:
+class NewFunding(Request, kw_only=True):
     amount_fen: int
 
 
@@ -405,14 +401,12 @@ class ProgrammeLine:
     granted_fen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContractPart:
+class ContractPart(Request, kw_only=True):
     kind: str
     amount_fen: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NewClaim:
+class NewClaim(Request, kw_only=True):
     """A tenant asks a programme for a voucher for one contract. Without `centres`: every centre of the network."""
 
     programme_id: str
@@ -422,7 +416,7 @@ class NewClaim:
     parts: tuple[ContractPart, ...]
     uses: tuple[str, ...] = ("training",)
     centres: tuple[str, ...] = ()
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = default(default_factory=dict)
     """What the rules ask of the contract beyond this, such as chip_domestic."""
 
 
@@ -448,8 +442,7 @@ class ClaimAnswer:
     refused_centres: dict[str, list[Reason]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class Decision(Request, kw_only=True):
     """An officer's decision on a claim: never above the assessed amount; 0 refuses."""
 
     amount_fen: int

@@ -419,3 +419,10 @@ async def test_ordinary_user_runs_the_server_itself(short_folder: Path) -> None:
 async def test_folder_without_permission_is_told(short_folder: Path) -> None:
     with pytest.raises(Unreachable, match="belongs to you"):
         start(Path("/proc/1/pg"))
+
+
+@pytest.mark.parametrize("turn", [1, 2])
+async def test_every_test_has_an_empty_database_of_its_own(database_url: str, postgres_url: str, turn: int) -> None:
+    await fetch(database_url, f"CREATE TABLE left_behind AS SELECT {turn} AS turn")
+    assert await fetch(database_url, "SELECT turn FROM left_behind") == turn
+    assert await fetch(postgres_url, "SELECT count(*) FROM pg_database WHERE datname LIKE 'test_%'") == 1

@@ -33,8 +33,8 @@ def unpack(archive: Path, target: Path) -> None:
     """Unpack a tar archive (plain or gzip) into an existing folder.
 
     Links come out as they are, but nothing is ever written through one, so nothing lands outside of `target`. Devices,
-    owners and set-id bits are left out. Raises Refused (BAD_ARCHIVE) for an archive that is broken, too large or reaches
-    outside, OSError; what was unpacked before stays. Not `tarfile`'s own filter: the first releases of 3.11 have none.
+    owners and set-id bits are left out. Raises Refused (BAD_ARCHIVE) for an archive that is broken, too large or
+    reaches outside, OSError; what was unpacked before stays. Not by a filter of `tarfile`: early 3.11 has none.
     """
     root = target.resolve()
     total_bytes = 0
@@ -90,14 +90,16 @@ def _inside(root: Path, name: str, member: tarfile.TarInfo) -> Path:
 
 
 def _bad(why: str, member: tarfile.TarInfo) -> Refused:
-    return Refused(f"the archive cannot be unpacked: {why}", code="BAD_ARCHIVE", member=member.name[:MAX_SHOWN_VALUE_LENGTH])
+    return Refused(
+        f"the archive cannot be unpacked: {why}", code="BAD_ARCHIVE", member=member.name[:MAX_SHOWN_VALUE_LENGTH]
+    )
 
 
 def pack(folder: Path, archive: Path, limit_bytes: int, only: str | None = None) -> int:
     """Pack a folder, or the one entry `only` of it, into a tar.gz; the same files give the same bytes.
 
-    Returns the size in bytes of the files packed. Raises TooLarge once the archive exceeds `limit_bytes`, Changed if the
-    files changed meanwhile (a checkpoint must be whole), OSError.
+    Returns the size in bytes of the files packed. Raises TooLarge once the archive exceeds `limit_bytes`, Changed if
+    the files changed meanwhile (a checkpoint must be whole), OSError.
     """
     before = _fingerprint(folder, only)
     size_bytes = sum(size for _, size, _ in before.values())
@@ -115,7 +117,7 @@ def pack(folder: Path, archive: Path, limit_bytes: int, only: str | None = None)
 
 def _write(folder: Path, names: list[str], file: "_Bounded") -> None:
     with (
-        gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=file, mtime=0) as zipped,  # type: ignore[arg-type]
+        gzip.GzipFile(filename="", mode="wb", compresslevel=GZIP_LEVEL, fileobj=file, mtime=0) as zipped,
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as tar,
     ):
         for name in names:

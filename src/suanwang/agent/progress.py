@@ -46,8 +46,8 @@ class ProgressSlice:
 def read_progress(path: Path, offset: int, *, began_s: int, now_s: int) -> ProgressSlice:
     """Read whole lines from `offset` on, at most 256 KiB; a half line waits for the next time.
 
-    A line without `at_s` is dated by the file's last change; times are kept within `began_s` and `now_s`. Raises OSError
-    other than that there is no file yet.
+    A line without `at_s` is dated by the file's last change; times are kept within `began_s` and `now_s`. Raises
+    OSError other than that there is no file yet.
     """
     try:
         with path.open("rb") as file:

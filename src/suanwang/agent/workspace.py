@@ -1,10 +1,10 @@
 """The folder of one attempt: where its files lie, and how they get there. Used by drivers that share a file system.
 
-    order.json      the order, for people and for recovery
-    work/           the working directory
-    checkpoint/     $SUANWANG_CHECKPOINT_DIR
-    progress.jsonl  $SUANWANG_PROGRESS_FILE
-    out.log         what the job printed
+order.json      the order, for people and for recovery
+work/           the working directory
+checkpoint/     $SUANWANG_CHECKPOINT_DIR
+progress.jsonl  $SUANWANG_PROGRESS_FILE
+out.log         what the job printed
 """
 
 import re
@@ -61,8 +61,8 @@ def key_of(name: str) -> AttemptKey | None:
 def prepare(folder: Path, order: RunOrder, materials: Materials) -> bool:
     """Fill an attempt's folder; what is there already stays. Returns whether the job resumes from a checkpoint.
 
-    A checkpoint that was never uploaded is taken from the folder of an earlier attempt beside this one; if there is none,
-    the job begins anew. Raises Refused (BAD_ARCHIVE), OSError.
+    A checkpoint that was never uploaded is taken from the folder of an earlier attempt beside this one; if there is
+    none, the job begins anew. Raises Refused (BAD_ARCHIVE), OSError.
     """
     (folder / ORDER).write_bytes(msgspec.json.encode(order))
     if not (folder / WORK).exists():
@@ -97,13 +97,16 @@ def _copied(source: Path | None) -> Callable[[Path], object] | None:
 def _earlier_checkpoint(folder: Path, order: RunOrder) -> Path | None:
     keys = [key for path in folder.parent.iterdir() if (key := key_of(path.name)) is not None]
     for key in sorted(keys, reverse=True):
-        checkpoint = folder.parent / str(key) / CHECKPOINT
-        if key.job_id == order.job_id and key.attempt < order.attempt and checkpoint.is_dir() and any(checkpoint.iterdir()):
-            return checkpoint
+        if key.job_id == order.job_id and key.attempt < order.attempt:
+            checkpoint = folder.parent / str(key) / CHECKPOINT
+            if checkpoint.is_dir() and any(checkpoint.iterdir()):
+                return checkpoint
     return None
 
 
-def job_environment(order: RunOrder, folder: Path, inherited: Mapping[str, str], centre_id: str, resumed: bool) -> dict[str, str]:
+def job_environment(
+    order: RunOrder, folder: Path, inherited: Mapping[str, str], centre_id: str, resumed: bool
+) -> dict[str, str]:
     """What every process of an attempt finds in its environment; node and stage come from `node_environment`."""
     return {
         **{name: inherited[name] for name in INHERITED_VARIABLES if name in inherited},
@@ -120,7 +123,12 @@ def job_environment(order: RunOrder, folder: Path, inherited: Mapping[str, str],
 
 
 def node_environment(
-    order: RunOrder, stage: Literal["setup", "run"], rank: int, ips: tuple[str, ...], chips: tuple[int, ...], centre_id: str
+    order: RunOrder,
+    stage: Literal["setup", "run"],
+    rank: int,
+    ips: tuple[str, ...],
+    chips: tuple[int, ...],
+    centre_id: str,
 ) -> dict[str, str]:
     """What one node's processes find besides: SKYPILOT_* and the chips that are theirs."""
     visible = ",".join(map(str, chips))
@@ -175,5 +183,7 @@ def pack_checkpoint(folder: Path, entry: str | None, archive: Path, limit_bytes:
     checkpoint = folder / CHECKPOINT
     name = None if entry is None else entry_of(checkpoint, entry)
     if entry is not None and (name is None or not (checkpoint / name).exists()):
-        raise Refused("the job named a checkpoint that is not in its checkpoint folder", code="BAD_CHECKPOINT", entry=entry)
+        raise Refused(
+            "the job named a checkpoint that is not in its checkpoint folder", code="BAD_CHECKPOINT", entry=entry
+        )
     return pack(checkpoint, archive, limit_bytes, name)

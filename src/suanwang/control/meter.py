@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from suanwang.domain import movements
-
 from suanwang.domain.ledger import CASH, Transaction, programme_asset
 from suanwang.domain.metering import billable
 from suanwang.domain.movements import VoucherSource
@@ -38,7 +37,9 @@ class Purse:
 
     @property
     def source(self) -> VoucherSource | None:
-        return self.voucher and VoucherSource(str(self.voucher.id), self.voucher.terms.programme_id)
+        if self.voucher is None:
+            return None
+        return VoucherSource(str(self.voucher.id), self.voucher.programme_id)
 
 
 async def open_purses(tx: Connection, records: Iterable[JobRecord]) -> dict[UUID, Purse]:
@@ -125,7 +126,7 @@ def _charge_attempt(
                 purse.job.tenant_id,
                 attempt.centre_id,
                 purse.voucher.id if purse.voucher and voucher_fen else None,
-                transaction and transaction.id,
+                transaction.id if transaction else None,
             )
         )
         until_s = line.interval.until_s
@@ -150,7 +151,7 @@ async def close(tx: Connection, purses: Iterable[Purse], now_s: int) -> None:
     for purse in closing:
         job_id = str(purse.job.id)
         if purse.source is not None and purse.voucher is not None and purse.voucher.terms.flow == "reimburse":
-            redeemed_fen = min(await _reimbursed_fen(tx, purse), purse.voucher_fen)
+            redeemed_fen = min(await _reimbursed_fen(tx, purse, purse.voucher), purse.voucher_fen)
             if redeemed_fen:
                 transactions.append(
                     movements.redeem(purse.job.tenant_id, job_id, purse.source, redeemed_fen, now_s, ACTOR)
@@ -165,13 +166,10 @@ async def close(tx: Connection, purses: Iterable[Purse], now_s: int) -> None:
     await jobs.settle(tx, [purse.job.id for purse in closing])
 
 
-async def _reimbursed_fen(tx: Connection, purse: Purse) -> int:
+async def _reimbursed_fen(tx: Connection, purse: Purse, used: VoucherRecord) -> int:
     """What the programme repays of charges that are posted: never of what a claim says."""
-    assert purse.voucher is not None
-    total_fen = 0
-    for row in await attempts.of_job(tx, purse.job.id):
-        if row["centre_id"] in purse.voucher.centre_ids:
-            total_fen += voucher_share_fen(purse.voucher.terms, row["charged_fen"], purse.voucher.granted_fen)
-    return total_fen
-
-
+    return sum(
+        voucher_share_fen(used.terms, row["charged_fen"], used.granted_fen)
+        for row in await attempts.of_job(tx, purse.job.id)
+        if row["centre_id"] in used.centre_ids
+    )

@@ -25,7 +25,9 @@ async def found_network(db: Database, secret: str, now_s: int) -> bool:
         if not await organisations.insert_organisation(tx, network, now_s):
             return False
         admin = Actor("", NETWORK_ID, Role.NETWORK_ADMIN)
-        await organisations.insert_token(tx, identity("token", secret), secret, admin, "first administrator", now_s, None)
+        await organisations.insert_token(
+            tx, identity("token", secret), secret, admin, "first administrator", now_s, None
+        )
         return True
 
 
@@ -39,11 +41,15 @@ async def add_organisation(db: Database, actor: Actor, new: Organisation, call: 
             return
         if not await organisations.insert_organisation(tx, new, now_s):
             raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
-        await event.append(tx, now_s, actor.token_id, [NewEvent("organisation_added", body={"id": new.id, "kind": new.kind})])
+        await event.append(
+            tx, now_s, actor.token_id, [NewEvent("organisation_added", body={"id": new.id, "kind": new.kind})]
+        )
         await answer.remember(tx, call, {})
 
 
-async def issue_token(db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, now_s: int) -> str:
+async def issue_token(
+    db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, now_s: int
+) -> str:
     """A token for a role of an organisation. The secret is shown once, to the caller; only its hash is kept.
 
     Network admins issue any; a tenant's admin issues tokens of its own organisation, a centre's operator of its centre.
@@ -99,7 +105,9 @@ async def join_centre(
     new = joining.centre
     _check_id("centre.id", new.id)
     if not -90 <= new.latitude <= 90 or not -180 <= new.longitude <= 180:
-        raise InvalidInput("centre.latitude, centre.longitude", f"{new.latitude}, {new.longitude}", "degrees on this planet")
+        raise InvalidInput(
+            "centre.latitude, centre.longitude", f"{new.latitude}, {new.longitude}", "degrees on this planet"
+        )
     if not joining.pools:
         raise InvalidInput("pools", 0, "a centre offers at least one pool")
     for pool in joining.pools:
@@ -146,11 +154,15 @@ async def top_up(db: Database, actor: Actor, tenant_id: str, amount_fen: int, ca
             raise InvalidInput("tenant_id", tenant_id, "a tenant's organisation")
         key = f"{actor.organisation_id}/{call.key}"
         await post(tx, [movements.top_up(tenant_id, amount_fen, key, now_s, actor.token_id)], now_s)
-        await event.append(tx, now_s, actor.token_id, [NewEvent("topped_up", body={"tenant": tenant_id, "fen": amount_fen})])
+        await event.append(
+            tx, now_s, actor.token_id, [NewEvent("topped_up", body={"tenant": tenant_id, "fen": amount_fen})]
+        )
         await answer.remember(tx, call, {})
 
 
 def _check_id(field: str, value: str) -> None:
     plain = value.replace("-", "a")
-    if not (1 <= len(value) <= 63 and plain.isascii() and plain.isalnum() and plain == plain.lower() and value[0] != "-"):
+    if not (
+        1 <= len(value) <= 63 and plain.isascii() and plain.isalnum() and plain == plain.lower() and value[0] != "-"
+    ):
         raise InvalidInput(field, value, "1 to 63 lower-case letters, digits and dashes")

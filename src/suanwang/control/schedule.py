@@ -28,7 +28,7 @@ EVENTS_PER_STEP = 5_000
 
 @dataclass(slots=True)
 class Brain:
-    """The network as the scheduling core sees it, and how far in the trace that is. Rebuilt from the database at will."""
+    """The network as the scheduling core sees it, and how far in the trace. Rebuilt from the database at will."""
 
     state: State
     epoch: int
@@ -82,13 +82,14 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
     async with db.transaction(snapshot=True) as tx:
         brain = Brain(State(), epoch, (await event.horizon(tx) - 1, 2**62))
         known = [_pool_set(brain, pool) for pool in await centre.pools(tx)]
-        for record in await centre.centres(tx):
-            known += _centre_events(brain, record.centre.id, seen=not record.unseen, drained=record.drained)
+        for known_centre in await centre.centres(tx):
+            seen, drained = not known_centre.unseen, known_centre.drained
+            known += _centre_events(brain, known_centre.centre.id, seen=seen, drained=drained)
         records = {str(record.id): record for record in await jobs.live(tx)}
         for row in await attempts.live(tx):
             owner = records[str(row["job_id"])]
             ask = ask_of(
-                owner.spec, catalogue, str(owner.id), owner.tenant_id, owner.queued_s, attempt=row["number"]
+                owner.spec, catalogue, str(owner.id), owner.tenant_id, owner.submitted_s, attempt=row["number"]
             )
             end_s = row["expected_end_s"]
             known.append(
@@ -115,7 +116,7 @@ async def _queued_again(tx: Connection, brain: Brain, record: jobs.JobRecord, ca
         catalogue,
         str(record.id),
         record.tenant_id,
-        record.queued_s,
+        record.submitted_s,
         attempt=record.attempts + 1,
         only_centre=only_centre,
     )
@@ -186,7 +187,9 @@ def _pool_set(brain: Brain, pool: Pool) -> Event:
     return happened.PoolSet(pool)
 
 
-def _centre_events(brain: Brain, centre_id: str, *, seen: bool | None = None, drained: bool | None = None) -> list[Event]:
+def _centre_events(
+    brain: Brain, centre_id: str, *, seen: bool | None = None, drained: bool | None = None
+) -> list[Event]:
     found: list[Event] = []
     for pool_id in (pool_id for pool_id, owner in brain.centre_of.items() if owner == centre_id):
         if seen is not None:
@@ -215,7 +218,9 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             new_attempts.append(_attempt(brain, record, decision, body))
             reasons.append((record.id, decision.attempt, to_json(decision.reason)))
             news.append(
-                NewEvent("job_placed", decision.job_id, decision.attempt, new_attempts[-1].centre_id, Raw(body.encode()))
+                NewEvent(
+                    "job_placed", decision.job_id, decision.attempt, new_attempts[-1].centre_id, Raw(body.encode())
+                )
             )
         if new_attempts:
             await attempts.insert(tx, new_attempts, now_s)

@@ -1,7 +1,7 @@
 """Settlement: what the book says is owed to centres and to tenants is paid, in one batch."""
 
 from suanwang.domain import movements
-from suanwang.domain.ledger import CASH, AccountKind
+from suanwang.domain.ledger import CASH, AccountKind, Transaction
 from suanwang.domain.tenant import Actor
 from suanwang.store import answer, event, ledger
 from suanwang.store.answer import Call
@@ -35,12 +35,14 @@ async def settle(db: Database, actor: Actor, call: Call, now_s: int) -> list[Pay
         payments = await owed(tx)
         batch = f"{actor.organisation_id}/{call.key}"
         await post(tx, [_payment(payment, batch, now_s, actor.token_id) for payment in payments], now_s)
-        await event.append(tx, now_s, actor.token_id, [NewEvent("settled", body={"batch": batch, "payments": payments})])
+        await event.append(
+            tx, now_s, actor.token_id, [NewEvent("settled", body={"batch": batch, "payments": payments})]
+        )
         await answer.remember(tx, call, payments)
     return payments
 
 
-def _payment(payment: Payment, batch: str, now_s: int, actor: str) -> movements.Transaction:
+def _payment(payment: Payment, batch: str, now_s: int, actor: str) -> Transaction:
     if payment.kind == "tenant":
         return movements.pay_tenant(payment.payee, payment.voucher_fen, batch, now_s, actor)
     amounts_fen = {f"{CASH}@{programme_id}": fen for programme_id, fen in payment.voucher_fen.items()}

@@ -10,7 +10,7 @@ from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import ENDED_STATES, JobSpec, JobState, JobStep
-from suanwang.domain.ledger import identity, tenant_cash
+from suanwang.domain.ledger import Transaction, identity, tenant_cash
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.scheduling.events import Ask
 from suanwang.domain.scheduling.scheduler import static_outlook
@@ -28,6 +28,9 @@ from suanwang.store.posting import post
 from suanwang.store.voucher import VoucherRecord
 from suanwang.units import iso_utc, yuan
 from suanwang.wire import SubmittedJob
+
+COMPUTE_KIND = "intelligent"
+"""What a job consumes, in the words of voucher rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,12 +66,12 @@ def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | N
         named = [record for record in means.vouchers if str(record.id).startswith(spec.voucher)]
         if len(named) != 1:
             raise NotFound(f"no voucher {spec.voucher} of yours", voucher=spec.voucher)
-        refusal = usable(named[0].terms, at_s=now_s, use=spec.use)
+        refusal = usable(named[0].terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND)
         if refusal is not None:
             raise Refused(f"voucher {spec.voucher} cannot pay for this job: {refusal.code}", code=refusal.code)
         return named[0]
     for record in means.vouchers:
-        if means.left_fen[record.id] > 0 and usable(record.terms, at_s=now_s, use=spec.use) is None:
+        if means.left_fen[record.id] > 0 and usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is None:
             return record
     return None
 
@@ -96,7 +99,9 @@ def terms_of(means: Means, spec: JobSpec, ask: Ask, now_s: int) -> Terms:
             refusals[pool.id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
     if not prices:
         shown = "; ".join(f"{pool_id}: {refusal['code']}" for pool_id, refusal in refusals.items())
-        raise Refused(f"no centre can run {spec.name!r}: {shown or 'no centre has joined'}", code="NO_POOL", pools=refusals)
+        raise Refused(
+            f"no centre can run {spec.name!r}: {shown or 'no centre has joined'}", code="NO_POOL", pools=refusals
+        )
     paying = choose_voucher(means, spec, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     shares = [shares_fen(paying, left_fen, centre_id, price_fen) for centre_id, price_fen in prices]
@@ -149,13 +154,11 @@ class _Submission:
     new: NewJob
     ask: Ask
     terms: Terms
-    hold: movements.Transaction
+    hold: Transaction
     answer: SubmittedJob
 
 
-def _submit_one(
-    means: Means, catalogue: Catalogue, actor: Actor, spec: JobSpec, key: str, now_s: int
-) -> _Submission:
+def _submit_one(means: Means, catalogue: Catalogue, actor: Actor, spec: JobSpec, key: str, now_s: int) -> _Submission:
     tenant_id = actor.organisation_id
     job_id = identity("job", tenant_id, key)
     ask = ask_of(spec, catalogue, str(job_id), tenant_id, now_s)
@@ -171,7 +174,12 @@ def _submit_one(
         terms,
         movements.hold(tenant_id, str(job_id), 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),
         SubmittedJob(
-            str(job_id), spec.name, terms.estimate_fen, terms.voucher_fen, terms.cash_fen, voucher_id and str(voucher_id)
+            str(job_id),
+            spec.name,
+            terms.estimate_fen,
+            terms.voucher_fen,
+            terms.cash_fen,
+            None if voucher_id is None else str(voucher_id),
         ),
     )
 
@@ -181,7 +189,7 @@ async def _require_cash(tx: Connection, tenant_id: str, needed_fen: int) -> None
     available_fen = await ledger.balance_fen(tx, tenant_cash(tenant_id))
     if needed_fen > available_fen:
         raise InsufficientValue(
-            f"{yuan(needed_fen)} yuan must be held and {yuan(available_fen)} are free: top up, or ask for less walltime",
+            f"{yuan(needed_fen)} yuan must be held, {yuan(available_fen)} are free: top up, or ask for less walltime",
             needed_fen=needed_fen,
             available_fen=available_fen,
         )
@@ -223,4 +231,3 @@ async def _cancel(tx: Connection, record: JobRecord, state: JobState, actor: Act
     else:
         await attempts.want_stop(tx, [(record.id, record.attempts)])
         await event.append(tx, now_s, actor.token_id, [NewEvent("job_cancelling", str(record.id), record.attempts)])
-

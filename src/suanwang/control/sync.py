@@ -31,7 +31,6 @@ from suanwang.store.event import NewEvent
 from suanwang.store.job import JobRecord, StateChange
 from suanwang.store.posting import post
 
-
 MAX_CLOCK_DIFFERENCE_S = 2
 """A centre's clock that differs by more is corrected by the difference, so that no report is lost to a wrong clock."""
 
@@ -44,7 +43,9 @@ class Taken:
     news: bool
 
 
-async def take_reports(db: Database, catalogue: Catalogue, actor: Actor, centre_id: str, request: SyncRequest, now_s: int) -> Taken:
+async def take_reports(
+    db: Database, catalogue: Catalogue, actor: Actor, centre_id: str, request: SyncRequest, now_s: int
+) -> Taken:
     """Apply what an agent saw: states, usage, charges, ends, recoveries, all in one transaction.
 
     Raises NotAllowed if the token speaks for another centre, InvalidInput for a message that cannot be.
@@ -65,9 +66,13 @@ async def take_reports(db: Database, catalogue: Catalogue, actor: Actor, centre_
 
 def _check(request: SyncRequest) -> None:
     if request.protocol != PROTOCOL_VERSION:
-        raise InvalidInput("protocol", request.protocol, f"this hub speaks version {PROTOCOL_VERSION}; upgrade the older side")
+        raise InvalidInput(
+            "protocol", request.protocol, f"this hub speaks version {PROTOCOL_VERSION}; upgrade the older side"
+        )
     if len(request.reports) > MAX_REPORTS_PER_SYNC:
-        raise InvalidInput("reports", len(request.reports), f"at most {MAX_REPORTS_PER_SYNC} in one sync; send the rest next")
+        raise InvalidInput(
+            "reports", len(request.reports), f"at most {MAX_REPORTS_PER_SYNC} in one sync; send the rest next"
+        )
 
 
 async def _greet(
@@ -152,7 +157,7 @@ def _refusal(report: Report, code: str, detail: str) -> RefusedReport:
 
 
 def _merge(record: AttemptRecord, report: Report, offset_s: int, now_s: int) -> _Seen:
-    """An attempt with what a newer report adds. Facts once known stay; nothing lies in the future or before placement."""
+    """An attempt with what a newer report adds. Facts once known stay; nothing lies in the future."""
     started_s = record.started_s if record.started_s is not None else _at(report.started_s, offset_s, now_s)
     observed_s = min(report.observed_s + offset_s, now_s)
     ended_s = _at(report.ended_s, offset_s, now_s)
@@ -293,13 +298,11 @@ async def _recover(
         catalogue,
         str(record.id),
         record.tenant_id,
-        now_s,
+        record.submitted_s,
         attempt=record.attempts + 1,
         only_centre=centre_id if stuck else None,
     )
-    events.append(
-        NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint))
-    )
+    events.append(NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint)))
     by_centre = one.now.cause in CENTRE_CAUSES
     change = StateChange(
         record,
@@ -330,7 +333,9 @@ def _change(record: JobRecord, state: JobState, reason: dict[str, object], ended
     return StateChange(record, state, reason, ended_s, recoveries=record.recoveries, restarts=record.restarts)
 
 
-async def read_orders(db: Database, catalogue: Catalogue, centre_id: str, version: int) -> tuple[int, tuple[RunOrder | StopOrder, ...]]:
+async def read_orders(
+    db: Database, catalogue: Catalogue, centre_id: str, version: int
+) -> tuple[int, tuple[RunOrder | StopOrder, ...]]:
     """Orders of a centre since a version, and the version to ask from next time."""
     async with db.transaction(snapshot=True) as tx:
         horizon = await event.horizon(tx)

@@ -5,11 +5,12 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from suanwang.errors import Conflict, InvalidInput
+from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 MAX_NODES = 10_000
 MAX_CHIPS_PER_NODE = 1_024
 MAX_SCRIPT_LENGTH = 256 * 1024
-MAX_WALLTIME_S = 366 * 86_400
+MAX_WALLTIME_S = 366 * SECONDS_PER_DAY
 MAX_COUNT = 10_000
 PRIORITY_RANGE = (-1000, 1000)
 
@@ -62,7 +63,7 @@ class JobSpec:
     run: str
     setup: str = ""
     num_nodes: int = 1
-    walltime_s: int = 3_600
+    walltime_s: int = SECONDS_PER_HOUR
     """Limit of one attempt; a lone attempt that reaches it is ended as timed out."""
     envs: dict[str, str] = field(default_factory=dict)
     workdir: BlobWorkdir | GitWorkdir | None = None
@@ -108,23 +109,25 @@ ENDED_STATES = frozenset({JobState.SUCCEEDED, JobState.FAILED, JobState.CANCELLE
 LIVE_STATES = frozenset(JobState) - ENDED_STATES
 
 _S, _T = JobState, JobStep
-TRANSITIONS: MappingProxyType[tuple[JobState, JobStep], JobState] = MappingProxyType({
-    (_S.QUEUED, _T.PLACE): _S.PLACED,
-    (_S.QUEUED, _T.CANCEL): _S.CANCELLED,
-    (_S.QUEUED, _T.FAIL): _S.FAILED,
-    (_S.PLACED, _T.START): _S.RUNNING,
-    (_S.PLACED, _T.RECOVER): _S.QUEUED,
-    (_S.PLACED, _T.SUCCEED): _S.SUCCEEDED,
-    (_S.PLACED, _T.FAIL): _S.FAILED,
-    (_S.PLACED, _T.CANCEL): _S.CANCELLING,
-    (_S.RUNNING, _T.RECOVER): _S.QUEUED,
-    (_S.RUNNING, _T.SUCCEED): _S.SUCCEEDED,
-    (_S.RUNNING, _T.FAIL): _S.FAILED,
-    (_S.RUNNING, _T.CANCEL): _S.CANCELLING,
-    (_S.CANCELLING, _T.SUCCEED): _S.SUCCEEDED,
-    (_S.CANCELLING, _T.FAIL): _S.FAILED,
-    (_S.CANCELLING, _T.CONFIRM_CANCEL): _S.CANCELLED,
-})
+TRANSITIONS: MappingProxyType[tuple[JobState, JobStep], JobState] = MappingProxyType(
+    {
+        (_S.QUEUED, _T.PLACE): _S.PLACED,
+        (_S.QUEUED, _T.CANCEL): _S.CANCELLED,
+        (_S.QUEUED, _T.FAIL): _S.FAILED,
+        (_S.PLACED, _T.START): _S.RUNNING,
+        (_S.PLACED, _T.RECOVER): _S.QUEUED,
+        (_S.PLACED, _T.SUCCEED): _S.SUCCEEDED,
+        (_S.PLACED, _T.FAIL): _S.FAILED,
+        (_S.PLACED, _T.CANCEL): _S.CANCELLING,
+        (_S.RUNNING, _T.RECOVER): _S.QUEUED,
+        (_S.RUNNING, _T.SUCCEED): _S.SUCCEEDED,
+        (_S.RUNNING, _T.FAIL): _S.FAILED,
+        (_S.RUNNING, _T.CANCEL): _S.CANCELLING,
+        (_S.CANCELLING, _T.SUCCEED): _S.SUCCEEDED,
+        (_S.CANCELLING, _T.FAIL): _S.FAILED,
+        (_S.CANCELLING, _T.CONFIRM_CANCEL): _S.CANCELLED,
+    }
+)
 """The whole life of a job. PLACED -> SUCCEEDED happens when start and end arrive in one report."""
 
 
@@ -170,7 +173,9 @@ CENTRE_CAUSES = frozenset({Cause.KILLED, Cause.PREEMPTED, Cause.NODE_FAILED, Cau
 """Ends that are not the tenant's doing: the job recovers, and by default lost work is not billed."""
 
 
-def step_after_end(spec: JobSpec, cause: Cause, exit_code: int | None, recoveries: int, restarts: int, cancelling: bool) -> JobStep:
+def step_after_end(
+    spec: JobSpec, cause: Cause, exit_code: int | None, recoveries: int, restarts: int, cancelling: bool
+) -> JobStep:
     """What happens to a job when its attempt ended.
 
     `recoveries` and `restarts` count earlier attempts that ended by the centre and by the tenant's own error.

@@ -52,8 +52,8 @@ def billable(
 
     A running attempt (`cause` None) is billed up to its last checkpoint, because work up to there survives whatever
     happens. An ended one is billed to its end, unless the centre ended it: then the work after the last checkpoint is
-    lost, and by default nobody pays for it. Seconds beyond the walltime (a job that is slow to die) are never billed, so
-    a charge always fits into the job's hold.
+    lost, and by default nobody pays for it. Seconds beyond the walltime (a job that is slow to die) are never billed,
+    so a charge always fits into the job's hold.
     """
     if started_s is None or metered_until_s is None:
         return ()

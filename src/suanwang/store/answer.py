@@ -27,10 +27,12 @@ async def earlier(tx: Connection, call: Call, kind: type[T], now_s: int) -> T | 
     """
     if await tx.fetchrow(_SQL["open_answer"], call.organisation_id, call.key, call.request_sha256, now_s):
         return None
-    row = await tx.fetchrow(_SQL["answer"], call.organisation_id, call.key)
+    row = (await tx.fetch(_SQL["answer"], call.organisation_id, call.key))[0]
     if row["request_sha256"] != call.request_sha256:
         raise Conflict(
-            "this idempotency key was used for another request; take a new key", code="IDEMPOTENCY_KEY_REUSED", key=call.key
+            "this idempotency key was used for another request; take a new key",
+            code="IDEMPOTENCY_KEY_REUSED",
+            key=call.key,
         )
     return from_json(row["body"], kind)
 

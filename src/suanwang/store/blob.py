@@ -12,7 +12,8 @@ _SQL = queries("blob")
 async def insert(tx: Connection, owner_id: str, body: bytes, now_s: int) -> str:
     """Returns the hex SHA-256 of the content, which is its name."""
     digest = sha256(body)
-    await tx.execute(_SQL["insert_blob"], digest.digest(), owner_id, body, now_s)
+    await tx.execute(_SQL["insert_blob"], digest.digest(), body, now_s)
+    await tx.execute(_SQL["insert_owner"], digest.digest(), owner_id)
     return digest.hexdigest()
 
 
@@ -24,14 +25,13 @@ async def body(tx: Connection, sha256_hex: str) -> bytes:
     return bytes(row["body"])
 
 
-async def owner(tx: Connection, sha256_hex: str) -> str | None:
-    row = await tx.fetchrow(_SQL["blob_owner"], _digest(sha256_hex))
-    return None if row is None else str(row["owner_id"])
+async def owned_by(tx: Connection, sha256_hex: str, organisation_id: str) -> bool:
+    return bool(await tx.fetchval(_SQL["owned_by"], _digest(sha256_hex), organisation_id))
 
 
 async def ordered_at(tx: Connection, centre_id: str, sha256_hex: str) -> bool:
     """Whether a live attempt at that centre needs this file."""
-    return bool(await tx.fetchval(_SQL["blob_in_orders"], centre_id, sha256_hex))
+    return bool(await tx.fetchval(_SQL["ordered_at"], centre_id, sha256_hex))
 
 
 def _digest(sha256_hex: str) -> bytes:

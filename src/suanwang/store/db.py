@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 import asyncpg
 import msgspec
@@ -44,7 +44,9 @@ class Database:
         """One story, committed whole or not at all. `snapshot`: read-only, and everything as of one instant."""
         try:
             async with self._pool.acquire(timeout=20) as connection:
-                isolation = "repeatable_read" if snapshot else "read_committed"
+                isolation: Literal["repeatable_read", "read_committed"] = (
+                    "repeatable_read" if snapshot else "read_committed"
+                )
                 async with connection.transaction(isolation=isolation, readonly=snapshot):
                     yield connection
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:

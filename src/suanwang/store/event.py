@@ -72,11 +72,11 @@ async def after(tx: Connection, cursor: tuple[int, int], limit: int) -> list[Sto
     ]
 
 
-async def of_job(tx: Connection, job_id: UUID) -> list[dict[str, object]]:
+async def of_job(tx: Connection, job_id: UUID) -> list[dict[str, Any]]:
     return [_shown(row) for row in await tx.fetch(_SQL["events_of_job"], job_id)]
 
 
-def _shown(row: Row) -> dict[str, object]:
+def _shown(row: Row) -> dict[str, Any]:
     return {**dict(row), "body": from_json(row["body"], dict[str, object])}
 
 

@@ -122,13 +122,18 @@ async def find(tx: Connection, tenant_id: str | None, reference: str) -> UUID:
 
 
 async def listed(
-    tx: Connection, tenant_id: str | None, states: list[str] | None, before: int | None, limit: int, centre_id: str | None = None
+    tx: Connection,
+    tenant_id: str | None,
+    states: list[str] | None,
+    before: int | None,
+    limit: int,
+    centre_id: str | None = None,
 ) -> list[Row]:
     return await tx.fetch(_SQL["list"], tenant_id, states, before, limit, centre_id)
 
 
-async def count_states(tx: Connection, tenant_id: str | None = None) -> dict[str, int]:
-    return {row["state"]: row["jobs"] for row in await tx.fetch(_SQL["count_states"], tenant_id)}
+async def count_states(tx: Connection, tenant_id: str | None = None, centre_id: str | None = None) -> dict[str, int]:
+    return {row["state"]: row["jobs"] for row in await tx.fetch(_SQL["count_states"], tenant_id, centre_id)}
 
 
 async def ended_unsettled(tx: Connection, limit: int) -> list[UUID]:

@@ -50,3 +50,13 @@ async def transfers_of(tx: Connection, subject: str) -> list[Row]:
 async def lock_settlement(tx: Connection) -> None:
     """Held until the transaction ends."""
     await tx.execute(_SQL["lock_settlement"])
+
+
+async def held_cash_fen(tx: Connection, tenant_id: str) -> int:
+    """What all jobs of a tenant have on hold of its cash."""
+    return int(await tx.fetchval(_SQL["held_cash"], tenant_id))
+
+
+async def voucher_places(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, Row]:
+    """Where the value of vouchers went: held, used, expired."""
+    return {row["id"]: row for row in await tx.fetch(_SQL["voucher_places"], voucher_ids)}

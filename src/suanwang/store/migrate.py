@@ -35,7 +35,9 @@ def _migrations() -> list[tuple[str, str]]:
     return sorted((item.name, item.read_text("utf-8")) for item in folder.iterdir() if item.name.endswith(".sql"))
 
 
-async def _apply(connection: "asyncpg.Connection[asyncpg.Record]", name: str, text: str, applied: dict[str, bytes]) -> bool:
+async def _apply(
+    connection: "asyncpg.Connection[asyncpg.Record]", name: str, text: str, applied: dict[str, bytes]
+) -> bool:
     digest = sha256(text.encode()).digest()
     if name in applied:
         if applied[name] != digest:

@@ -31,7 +31,9 @@ async def organisations(tx: Connection) -> list[Organisation]:
 
 
 def _organisation(row: Row) -> Organisation:
-    return Organisation(row["id"], row["name"], OrganisationKind(row["kind"]), from_json(row["facts"], dict[str, object]))
+    return Organisation(
+        row["id"], row["name"], OrganisationKind(row["kind"]), from_json(row["facts"], dict[str, object])
+    )
 
 
 async def insert_token(
@@ -39,7 +41,15 @@ async def insert_token(
 ) -> None:
     digest = sha256(secret.encode()).digest()
     await tx.execute(
-        _SQL["insert_token"], token_id, digest, actor.organisation_id, actor.role, actor.centre_id, label, now_s, expires_s
+        _SQL["insert_token"],
+        token_id,
+        digest,
+        actor.organisation_id,
+        actor.role,
+        actor.centre_id,
+        label,
+        now_s,
+        expires_s,
     )
 
 

@@ -83,7 +83,11 @@ def _accounts(transactions: Iterable[Transaction]) -> list[Account]:
 async def _check_repeated(tx: Connection, repeated: list[Transaction]) -> None:
     if not repeated:
         return
-    recorded = {row["id"]: row["request_sha256"] for row in await tx.fetch(_SQL["recorded_sha256"], [r.id for r in repeated])}
+    recorded = {
+        row["id"]: row["request_sha256"] for row in await tx.fetch(_SQL["recorded_sha256"], [r.id for r in repeated])
+    }
     for transaction in repeated:
         if recorded[transaction.id] != transaction.sha256:
-            raise Conflict(f"{transaction.kind} {transaction.subject} is recorded with another content", id=str(transaction.id))
+            raise Conflict(
+                f"{transaction.kind} {transaction.subject} is recorded with another content", id=str(transaction.id)
+            )

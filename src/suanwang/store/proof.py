@@ -13,5 +13,4 @@ async def contradictions(tx: Connection, statement: str, limit: int = 20) -> lis
 
 
 async def counts(tx: Connection) -> dict[str, int]:
-    row = await tx.fetchrow(_SQL["counts"])
-    return dict(row)
+    return dict((await tx.fetch(_SQL["counts"]))[0])

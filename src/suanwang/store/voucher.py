@@ -46,7 +46,13 @@ class NewClaim:
 
 
 async def insert_programme(
-    tx: Connection, programme_id: str, agency_id: str, rules: Any, rules_sha256: str, automatic_limit_fen: int, now_s: int
+    tx: Connection,
+    programme_id: str,
+    agency_id: str,
+    rules: Any,
+    rules_sha256: str,
+    automatic_limit_fen: int,
+    now_s: int,
 ) -> bool:
     """False if the id is taken."""
     done: str = await tx.execute(
@@ -74,7 +80,7 @@ async def lock_programme(tx: Connection, programme_id: str) -> None:
 
 async def granted_to(tx: Connection, programme_id: str, tenant_id: str, year_from_s: int) -> Row:
     """Sums of what was granted to a tenant (this year, in all) and the contracts it was granted on."""
-    return await tx.fetchrow(_SQL["granted_to"], programme_id, tenant_id, year_from_s)
+    return (await tx.fetch(_SQL["granted_to"], programme_id, tenant_id, year_from_s))[0]
 
 
 async def insert_claim(tx: Connection, claim: NewClaim, now_s: int) -> None:
@@ -167,3 +173,7 @@ def _record(row: Row) -> VoucherRecord:
         tuple(row["centre_ids"]),
         row["available_fen"],
     )
+
+
+async def granted_in_all_fen(tx: Connection, programme_id: str) -> int:
+    return int(await tx.fetchval(_SQL["granted_in_all"], programme_id))

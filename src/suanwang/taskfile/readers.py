@@ -13,11 +13,13 @@ from suanwang.units import fen_of_yuan, gib
 CPU = "cpu"
 """Chip of a job without accelerators."""
 MAX_IMAGE_LENGTH = 512
+MAX_WORD_LENGTH = 1_024
 USES = ("training", "inference", "application")
 """What compute is for, in the words of voucher rules."""
 
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
 _CHIP_NAME = re.compile(r"[^\W_][\w. /()-]{0,63}")
+_VOUCHER = re.compile(r"[^\s\x00-\x20]{1,64}")
 _CENTRE = re.compile(r"\w[\w.-]{0,63}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 _GIT_PLACE = re.compile(r"(https?|ssh|git)://[^\s\x00-\x1f]+|[\w.-]+@[\w.-]+:[^\s\x00-\x1f]+")
@@ -28,6 +30,15 @@ def text(value: Any, where: str) -> str:
     if not isinstance(value, str):
         raise InvalidInput(where, shown(value), "a text; put it in quotes")
     return value
+
+
+def word(value: Any, where: str) -> str:
+    """A text that may be shown in a message and compared."""
+    if not isinstance(value, (str, int)) or isinstance(value, bool):
+        raise InvalidInput(where, shown(value), "a text")
+    if len(written := str(value)) > MAX_WORD_LENGTH or not written.isprintable():
+        raise InvalidInput(where, written, f"one line of at most {MAX_WORD_LENGTH} characters")
+    return written
 
 
 def yes_or_no(value: Any, where: str) -> bool:
@@ -56,7 +67,7 @@ def env(value: Any, where: str) -> str:
 
 def env_name(name: Any, where: str) -> str:
     if not isinstance(name, str) or not _ENV_NAME.fullmatch(name):
-        raise InvalidInput(where, shown(name), "names of letters, digits and underscores, at most 256 characters")
+        raise InvalidInput(where, shown(name), "a text of letters, digits and underscores, at most 256 characters")
     return name
 
 
@@ -196,6 +207,12 @@ def max_cost(value: str, where: str) -> int:
     if amount_fen < 0:
         raise InvalidInput(where, value, "0 or more yuan")
     return amount_fen
+
+
+def voucher(value: str, where: str) -> str:
+    if not _VOUCHER.fullmatch(value):
+        raise InvalidInput(where, value, "the id of a voucher, or none; at most 64 characters without spaces")
+    return value
 
 
 def centre(value: Any, where: str) -> str:

@@ -186,7 +186,7 @@ def _centre_of_place(fields: Fields, findings: Findings) -> str | None:
     if not given:
         return None
     where = fields.paths[given[0]]
-    written = {key: fields.read(key, readers.text, "") for key in given}
+    written = {key: fields.read(key, readers.word, "") for key in given}
     if "infra" in written and len(given) > 1:
         findings.refuse(InvalidInput(where, written["infra"], "infra alone, or cloud, region and zone"))
     place = written.get("infra") or "/".join(written.get(key) or "*" for key in ("cloud", "region", "zone"))
@@ -215,7 +215,7 @@ def _note_ignored(fields: Fields, findings: Findings) -> None:
     for key, message in IGNORED.items():
         if not fields.has(key):
             continue
-        value = fields.read(key, readers.size if key == "disk_size" else readers.label, None)
+        value = fields.read(key, readers.size if key == "disk_size" else readers.word, None)
         tiers = _TIERS.get(key)
         if isinstance(value, str) and tiers and value.lower() not in tiers:
             findings.refuse(InvalidInput(fields.paths[key], value, f"one of {', '.join(tiers)}"))
@@ -254,7 +254,7 @@ def _strategy(value: Any, where: str) -> str:
 
 def _priority(fields: Fields, findings: Findings, classes: Mapping[str, int]) -> int:
     number = fields.read("priority", readers.whole_number, None)
-    name = fields.read("priority_class", readers.text, None)
+    name = fields.read("priority_class", readers.word, None)
     if name is None:
         return number or 0
     where = fields.paths["priority_class"]

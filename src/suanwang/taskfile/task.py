@@ -22,7 +22,7 @@ from suanwang.taskfile.findings import (
 )
 from suanwang.taskfile.resources import PREFIX, RESOURCE_FIELDS, Resources, read_resources
 from suanwang.taskfile.scripts import note_habits
-from suanwang.units import duration_s
+from suanwang.units import SECONDS_PER_HOUR, duration_s
 
 MAX_TASK_BYTES = 2**20
 
@@ -74,7 +74,7 @@ class TaskDefaults:
     """What holds where neither file nor submit say anything. `priority_classes`: known classes and their numbers."""
 
     name: str = "job"
-    walltime_s: int = 3_600
+    walltime_s: int = SECONDS_PER_HOUR
     use: str = "training"
     objective: Objective = Objective.BALANCED
     priority_classes: Mapping[str, int] = field(default_factory=dict)
@@ -88,13 +88,11 @@ class TaskReading:
     notices: tuple[Notice, ...]
 
 
-NO_OVERRIDES = TaskOverrides()
-NO_DEFAULTS = TaskDefaults()
+NOTHING_SAID = TaskOverrides()
+DEFAULTS = TaskDefaults()
 
 
-def read_task(
-    text: str, *, overrides: TaskOverrides = NO_OVERRIDES, defaults: TaskDefaults = NO_DEFAULTS
-) -> TaskReading:
+def read_task(text: str, *, overrides: TaskOverrides = NOTHING_SAID, defaults: TaskDefaults = DEFAULTS) -> TaskReading:
     """Read a SkyPilot task file. What was given at submit goes before the file's labels, these before the defaults.
 
     Raises TaskRefused with every problem of the file at once.
@@ -150,6 +148,7 @@ def _spec(
     _refuse_file_mounts(task, findings)
     _refuse_secrets(task, findings)
     ours = Fields(resources.ours, {key: f"resources.labels.{PREFIX}{key}" for key in resources.ours}, findings)
+    said = Fields({"use": overrides.use, "voucher": overrides.voucher}, {"use": "use", "voucher": "voucher"}, findings)
     envs = _envs(task, findings, overrides.envs)
     spec = JobSpec(
         name=_first(overrides.name, task.read("name", readers.text, None), defaults.name),
@@ -163,12 +162,12 @@ def _spec(
         workdir=_workdir(task, envs, findings, overrides.workdir_sha256),
         objective=_first(overrides.objective, ours.read("objective", readers.objective, None), defaults.objective),
         priority=_first(overrides.priority, resources.priority, 0),
-        max_cost_fen=_first(overrides.max_cost_fen, ours.read("max-cost", readers.max_cost, None), None),
-        use=_first(overrides.use, ours.read("use", readers.use, None), defaults.use),
-        voucher=_first(overrides.voucher, ours.read("voucher", readers.text, None), None),
+        max_cost_fen=_first(overrides.max_cost_fen, ours.read("max-cost", readers.max_cost, None)),
+        use=_first(said.read("use", readers.use, None), ours.read("use", readers.use, None), defaults.use),
+        voucher=_first(said.read("voucher", readers.voucher, None), ours.read("voucher", readers.voucher, None)),
         max_restarts_on_errors=resources.max_restarts_on_errors,
         recover_on_exit_codes=resources.recover_on_exit_codes,
-        labels={**resources.labels, **_data_labels(task, findings)},
+        labels={**resources.labels, **_place_labels(task, findings)},
     )
     return spec if resources.max_recoveries is None else replace(spec, max_recoveries=resources.max_recoveries)
 
@@ -273,7 +272,7 @@ def _workdir(
         except InvalidInput as error:
             findings.refuse(error)
             return None
-    local = task.read("workdir", readers.text, None)
+    local = task.read("workdir", readers.word, None)
     if sha256 is not None:
         if not re.fullmatch(r"[0-9a-f]{64}", sha256):
             findings.refuse(
@@ -328,7 +327,7 @@ def _refuse_secrets(task: Fields, findings: Findings) -> None:
         findings.refuse(InvalidInput(path("secrets", name), "a secret", allowed, code="SECRETS_REFUSED"))
 
 
-def _data_labels(task: Fields, findings: Findings) -> dict[str, str]:
+def _place_labels(task: Fields, findings: Findings) -> dict[str, str]:
     """`inputs` and `outputs`, one `{uri: GB}` each, kept as labels: the network does not move data by them."""
     labels = {}
     for key in ("inputs", "outputs"):

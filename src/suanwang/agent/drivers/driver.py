@@ -1,7 +1,7 @@
-"""What a driver is: a translator between the agent and one scheduler. `suanwang.testing.driver` judges whether it is one.
+"""What a driver is: a translator between the agent and one scheduler. `suanwang.testing.driver` judges it.
 
-The methods may block: the agent calls them in threads, several at once. "Cannot see" is an exception (Failed, OSError),
-never an empty answer.
+The methods may block: the agent calls them in threads, several at once, `observe` one at a time. "Cannot see" is an
+exception (Failed, OSError), never an empty answer.
 """
 
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Observation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Materials:
-    """Files that an attempt starts from, fetched by the agent: archives of the working directory and of a checkpoint."""
+    """Files that an attempt starts from, fetched by the agent: archives of its working directory and checkpoint."""
 
     workdir: Path | None = None
     checkpoint: Path | None = None
@@ -47,7 +47,7 @@ class Materials:
 
 @dataclass(frozen=True, slots=True)
 class LogSlice:
-    """Part of a log. `size` is its whole length so far; encoded in UTF-8, `text` is as long as the bytes it stands for."""
+    """Part of a log. `size` is its whole length so far; `text` in UTF-8 is as long as the bytes it stands for."""
 
     offset: int
     size: int
@@ -67,10 +67,10 @@ class Driver(Protocol):
     def start(self, order: RunOrder, materials: Materials) -> None:
         """Make an attempt exist; once it returns, `observe` shows it.
 
-        It may be called again for the same attempt, also after a crash half-way and after the attempt ended: the attempt
-        runs at most once. A driver whose scheduler cannot promise that looks first, by every source it has, and raises
-        Failed while in doubt. Raises Refused for an order that can never run here (code BAD_ARCHIVE: the tenant's
-        fault), Failed or OSError for what may pass.
+        It may be called again for the same attempt, also after a crash half-way and after the attempt ended: the
+        attempt runs at most once. A driver whose scheduler cannot promise that looks first, by every source it has,
+        and raises Failed while in doubt. Raises Refused for an order that can never run here (code BAD_ARCHIVE: by the
+        tenant's fault), Failed or OSError for what may pass.
         """
         ...
 
@@ -79,7 +79,7 @@ class Driver(Protocol):
         ...
 
     def find(self, key: AttemptKey) -> Observation | None:
-        """Ask a second source for an attempt that `observe` does not show. None: this source does not know it either."""
+        """Ask a second source for an attempt that `observe` does not show. None: not known there either."""
         ...
 
     def stop(self, key: AttemptKey) -> None:

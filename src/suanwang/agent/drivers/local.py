@@ -1,8 +1,8 @@
-"""The driver for a centre that is this machine: attempts are processes, each under a supervisor of its own (`runner`).
+"""The driver for a centre that is this machine: attempts are processes, each under a supervisor of its own, `runner`.
 
-The folder of an attempt is its record: `start.json` says that it ran, `exit.json` how it ended. Whoever closes a record,
-supervisor or driver, holds the attempt's lock. The nodes of the pools are names on this machine; chips are counted by
-index, and no two live attempts share one. Limits of memory and of processor time are left to the machine.
+The folder of an attempt is its record: `start.json` says that it ran, `exit.json` how it ended. Whoever closes a
+record, supervisor or driver, holds the attempt's lock. The nodes of the pools are names on this machine; chips are
+counted by index, and no two live attempts share one. Limits of memory and processor time are left to the machine.
 """
 
 import json
@@ -16,7 +16,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from suanwang.agent import workspace
 from suanwang.agent.config import PoolConfig
@@ -48,7 +48,13 @@ class LocalDriver:
     name = "local"
 
     def __init__(
-        self, state_dir: Path, centre_id: str, pools: tuple[PoolConfig, ...], *, grace_s: float = 10.0, warn_s: float = 30.0
+        self,
+        state_dir: Path,
+        centre_id: str,
+        pools: tuple[PoolConfig, ...],
+        *,
+        grace_s: float = 10.0,
+        warn_s: float = 30.0,
     ) -> None:
         state_dir = state_dir.resolve()
         self.runs, self._trash = state_dir / RUNS, state_dir / TRASH
@@ -136,7 +142,9 @@ class LocalDriver:
         ranks = range(len(order.node_names))
         environment = workspace.job_environment(order, folder, os.environ, self._centre_id, resumed)
 
-        def step(name: str, failure: Cause, environments: list[dict[str, str]], everywhere: bool = True) -> dict[str, Any]:
+        def step(
+            name: str, failure: Cause, environments: list[dict[str, str]], everywhere: bool = True
+        ) -> dict[str, Any]:
             return {
                 "name": name,
                 "script": f"{name}.sh",
@@ -147,13 +155,20 @@ class LocalDriver:
 
         steps = []
         if isinstance(order.workdir, GitWorkdir):
-            git = {"SUANWANG_GIT_URL": order.workdir.url, "SUANWANG_GIT_REF": order.workdir.ref or "", "GIT_TERMINAL_PROMPT": "0"}
+            git = {
+                "SUANWANG_GIT_URL": order.workdir.url,
+                "SUANWANG_GIT_REF": order.workdir.ref or "",
+                "GIT_TERMINAL_PROMPT": "0",
+            }
             steps.append(step("clone", Cause.SETUP_FAILED, [git for _ in ranks], everywhere=False))
-        for stage, script, failure in (("setup", order.setup, Cause.SETUP_FAILED), ("run", order.run, Cause.FAILED)):
+        stages: tuple[tuple[Literal["setup", "run"], str, Cause], ...] = (
+            ("setup", order.setup, Cause.SETUP_FAILED),
+            ("run", order.run, Cause.FAILED),
+        )
+        for stage, script, failure in stages:
             if script.strip():
                 of_rank = [
-                    workspace.node_environment(order, stage, rank, ips, chips[rank], self._centre_id)  # type: ignore[arg-type]
-                    for rank in ranks
+                    workspace.node_environment(order, stage, rank, ips, chips[rank], self._centre_id) for rank in ranks
                 ]
                 steps.append(step(stage, failure, of_rank))
         return {
@@ -328,14 +343,18 @@ def _read(path: Path) -> dict[str, Any] | None:
 def _ended_of(record: dict[str, Any] | None) -> Observation | None:
     """The end that a record proves; None if it proves none."""
     try:
-        return None if record is None else Observation(
-            phase=Phase.ENDED,
-            started_s=record["started_s"],
-            ended_s=int(record["ended_s"]),
-            cause=Cause(record["cause"]),
-            exit_code=record["exit_code"],
-            signal=record["signal"],
-            detail=str(record["detail"]),
+        return (
+            None
+            if record is None
+            else Observation(
+                phase=Phase.ENDED,
+                started_s=record["started_s"],
+                ended_s=int(record["ended_s"]),
+                cause=Cause(record["cause"]),
+                exit_code=record["exit_code"],
+                signal=record["signal"],
+                detail=str(record["detail"]),
+            )
         )
     except (KeyError, TypeError, ValueError):
         return None

@@ -1,7 +1,7 @@
 """Compute vouchers (算力券): rules as data, answers as pure functions.
 
-`programme` the rules · `facts` what they ask · `eligibility` who and what · `claim` how much · `terms` a voucher and what
-it pays · `life` states and amounts · `answer` what every question is answered with · `days` the calendar.
+`programme` the rules · `facts` what they ask · `eligibility` who and what · `claim` how much · `terms` a voucher and
+what it pays · `life` states and amounts · `answer` what every question is answered with · `days` the calendar.
 """
 
 from suanwang.domain.voucher.answer import Advice, Assessment, Limit, Outcome, Refusal, RefusalCode

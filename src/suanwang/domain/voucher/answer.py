@@ -66,10 +66,10 @@ class Refusal:
 class Advice:
     """The smallest change that turns the refusal, or lifts the limit, named by `code`.
 
-    Facts, JSON-ready: `field`, what it is `now`, what is `needed`; at a cap of a year `again_from`, the first day of the
-    next year where that is known. A `needed` list means any one of its entries. Several pieces of advice with one code
-    belong together: all of them are needed. Fields are those of `Applicant` (`applicant.…`), `Contract`, `History`,
-    `Redemption`, or `base_fen`, the eligible part of the contract.
+    Facts, JSON-ready: `field`, what it is `now`, what is `needed`; at a cap of a year `again_from`, the first day of
+    the next year where that is known. Where the field holds one word, a `needed` list means any of its entries.
+    Several pieces of advice with one code belong together: all of them are needed. Fields are those of `Applicant`
+    (`applicant.…`), `Contract`, `History`, `Redemption`, or `base_fen`, the eligible part of the contract.
     """
 
     code: RefusalCode | Limit

@@ -49,7 +49,7 @@ def assess(
         *contract_findings(programme, contract, history, on),
         *component_findings(programme, contract, base_fen),
         *rate_findings,
-        *(found for i, provider in enumerate(contract.providers) for found in provider_findings(programme, provider, i)),
+        *(found for i, one in enumerate(contract.providers) for found in provider_findings(programme, one, i)),
     ]
     wanted_fen = _rounded_fen(programme, base_fen, rate_bp)
     if not findings:
@@ -86,7 +86,7 @@ def _rounded_fen(programme: Programme, base_fen: int, rate_bp: int) -> int:
     return amount_fen - amount_fen % FEN_PER_YUAN if programme.rounding is Rounding.DOWN_TO_YUAN else amount_fen
 
 
-def _least_base_fen(programme: Programme, amount_fen: int, rate_bp: int) -> int:
+def _least_eligible_fen(programme: Programme, amount_fen: int, rate_bp: int) -> int:
     """The smallest base that gives at least this amount: the inverse of `_rounded_fen`."""
     if programme.rounding is Rounding.DOWN_TO_YUAN:
         amount_fen = -(-amount_fen // FEN_PER_YUAN) * FEN_PER_YUAN
@@ -97,7 +97,7 @@ def _minimum_findings(programme: Programme, base_fen: int, rate_bp: int, wanted_
     """The rules' minimum; where they have none, an amount that rounds to nothing is refused too."""
     minimum_fen = max(programme.caps.min_claim_fen or 0, 1)
     if wanted_fen < minimum_fen:
-        needed = _least_base_fen(programme, minimum_fen, rate_bp) if rate_bp else None
+        needed = _least_eligible_fen(programme, minimum_fen, rate_bp) if rate_bp else None
         change = Change("base_fen", base_fen, needed)
         yield finding(RefusalCode.BELOW_MIN_CLAIM, "caps.min_claim_fen", minimum_fen, change)
 
@@ -150,7 +150,7 @@ def _claim_ceilings(
     caps = programme.caps
 
     def shrink(amount_fen: int) -> Change:
-        return Change("base_fen", base_fen, _least_base_fen(programme, amount_fen + 1, rate_bp) - 1)
+        return Change("base_fen", base_fen, _least_eligible_fen(programme, amount_fen + 1, rate_bp) - 1)
 
     if caps.per_claim_fen is not None:
         cap_fen = caps.per_claim_fen

@@ -45,9 +45,7 @@ def _is_type(entity_type: str | None, types: Sequence[str]) -> bool:
     return entity_type is not None and (entity_type in types or (entity_type.endswith("_firm") and "firm" in types))
 
 
-def contract_findings(
-    programme: Programme, contract: Contract, history: History, on: date | None
-) -> Iterator[Finding]:
+def contract_findings(programme: Programme, contract: Contract, history: History, on: date | None) -> Iterator[Finding]:
     code, service, abuse = RefusalCode, programme.service, programme.anti_abuse
     yield from _date_findings(programme, contract, on)
     too_long = contract.term_days is None or contract.term_days > (service.max_term_days or 0)
@@ -59,7 +57,8 @@ def contract_findings(
         change = Change("contract.uses", list(contract.uses), kept)
         yield finding(code.USE_NOT_ELIGIBLE, "service.uses", list(service.uses), change)
     if service.contract_once and contract.id in history.claimed_contracts:
-        change = Change("history.claimed_contracts", list(history.claimed_contracts), f"without {contract.id}")
+        others = [claimed for claimed in history.claimed_contracts if claimed != contract.id]
+        change = Change("history.claimed_contracts", list(history.claimed_contracts), others)
         yield finding(code.CONTRACT_ALREADY_CLAIMED, "service.contract_once", True, change)
     elif abuse.split_ban and contract.split_of is not None and contract.split_of in history.claimed_contracts:
         change = Change("contract.split_of", contract.split_of, None)
@@ -97,9 +96,7 @@ def _date_findings(programme: Programme, contract: Contract, on: date | None) ->
         change = Change("on", on.isoformat(), programme.valid_from.isoformat())
         yield finding(RefusalCode.SIGNED_TOO_EARLY, "valid_from", programme.valid_from.isoformat(), change)
     if on is not None and last is not None and on > last:
-        yield finding(
-            RefusalCode.EXPIRED, "valid_to", last.isoformat(), Change("on", on.isoformat(), last.isoformat())
-        )
+        yield finding(RefusalCode.EXPIRED, "valid_to", last.isoformat(), Change("on", on.isoformat(), last.isoformat()))
 
 
 def component_findings(programme: Programme, contract: Contract, base_fen: int) -> Iterator[Finding]:
@@ -107,7 +104,7 @@ def component_findings(programme: Programme, contract: Contract, base_fen: int) 
         return
     service = programme.service
     kinds = [kind for kind in service.kinds if kind not in service.exclude_components]
-    now = sorted({part.kind for part in contract.parts})
+    now = sorted({part.kind for part in contract.parts if part.amount_fen > 0})
     change = Change("contract.parts", now, kinds or ["any kind that is not excluded"])
     yield finding(RefusalCode.NO_ELIGIBLE_COMPONENT, "service.kinds", list(service.kinds), change)
 
@@ -123,7 +120,7 @@ def provider_findings(programme: Programme, provider: Provider, place: int = 0) 
         change = Change(f"{field}.listed", False, True)
         yield finding(RefusalCode.PROVIDER_NOT_ELIGIBLE, "providers.list", list(rules.list or ()), change)
     if rules.mode is ProviderMode.ANY_OF:
-        unmet = min((_unmet_criterion(criterion, provider, field) for criterion in rules.any_of), key=len)
+        unmet = min((_unmet_criterion(criterion, provider, field) for criterion in rules.any_of), key=_distance)
         if unmet:
             asked = [_stated(criterion) for criterion in rules.any_of]
             yield finding(RefusalCode.PROVIDER_NOT_ELIGIBLE, "providers.any_of", asked, *unmet)
@@ -142,6 +139,12 @@ def _unmet_criterion(criterion: Criterion, provider: Provider, field: str) -> li
         if now < needed if name != fact else now != needed:
             unmet.append(Change(f"{field}.{fact}", now, needed))
     return unmet
+
+
+def _distance(unmet: Sequence[Change]) -> tuple[int, int]:
+    """How far a provider is from a criterion: what it would have to be weighs more than what it would have to add."""
+    other_kind = sum(not change.field.endswith(("pflops", "racks")) for change in unmet)
+    return other_kind, len(unmet)
 
 
 def matching_rate(programme: Programme, applicant: Applicant, contract: Contract) -> tuple[Rate | None, list[Finding]]:

@@ -24,15 +24,17 @@ class ClaimStep(StrEnum):
     WITHDRAW = "withdraw"
 
 
-CLAIM_TRANSITIONS: MappingProxyType[tuple[ClaimState, ClaimStep], ClaimState] = MappingProxyType({
-    (ClaimState.DRAFT, ClaimStep.SUBMIT): ClaimState.SUBMITTED,
-    (ClaimState.DRAFT, ClaimStep.WITHDRAW): ClaimState.WITHDRAWN,
-    (ClaimState.SUBMITTED, ClaimStep.VERIFY): ClaimState.VERIFIED,
-    (ClaimState.SUBMITTED, ClaimStep.WITHDRAW): ClaimState.WITHDRAWN,
-    (ClaimState.VERIFIED, ClaimStep.GRANT): ClaimState.GRANTED,
-    (ClaimState.VERIFIED, ClaimStep.REFUSE): ClaimState.REFUSED,
-    (ClaimState.VERIFIED, ClaimStep.WITHDRAW): ClaimState.WITHDRAWN,
-})
+CLAIM_TRANSITIONS: MappingProxyType[tuple[ClaimState, ClaimStep], ClaimState] = MappingProxyType(
+    {
+        (ClaimState.DRAFT, ClaimStep.SUBMIT): ClaimState.SUBMITTED,
+        (ClaimState.DRAFT, ClaimStep.WITHDRAW): ClaimState.WITHDRAWN,
+        (ClaimState.SUBMITTED, ClaimStep.VERIFY): ClaimState.VERIFIED,
+        (ClaimState.SUBMITTED, ClaimStep.WITHDRAW): ClaimState.WITHDRAWN,
+        (ClaimState.VERIFIED, ClaimStep.GRANT): ClaimState.GRANTED,
+        (ClaimState.VERIFIED, ClaimStep.REFUSE): ClaimState.REFUSED,
+        (ClaimState.VERIFIED, ClaimStep.WITHDRAW): ClaimState.WITHDRAWN,
+    }
+)
 
 
 def claim_after(state: ClaimState, step: ClaimStep) -> ClaimState:
@@ -65,18 +67,20 @@ class RedemptionStep(StrEnum):
 
 
 _S, _T = RedemptionState, RedemptionStep
-REDEMPTION_TRANSITIONS: MappingProxyType[tuple[RedemptionState, RedemptionStep], RedemptionState] = MappingProxyType({
-    (_S.REQUESTED, _T.REVIEW): _S.REVIEWED,
-    (_S.REQUESTED, _T.REJECT): _S.REJECTED,
-    (_S.REQUESTED, _T.DISPUTE): _S.DISPUTED,
-    (_S.REVIEWED, _T.APPROVE): _S.APPROVED,
-    (_S.REVIEWED, _T.REJECT): _S.REJECTED,
-    (_S.REVIEWED, _T.DISPUTE): _S.DISPUTED,
-    (_S.APPROVED, _T.PAY): _S.PAID,
-    (_S.APPROVED, _T.DISPUTE): _S.DISPUTED,
-    (_S.PAID, _T.AUDIT): _S.AUDITED,
-    (_S.DISPUTED, _T.RESOLVE): _S.REVIEWED,
-})
+REDEMPTION_TRANSITIONS: MappingProxyType[tuple[RedemptionState, RedemptionStep], RedemptionState] = MappingProxyType(
+    {
+        (_S.REQUESTED, _T.REVIEW): _S.REVIEWED,
+        (_S.REQUESTED, _T.REJECT): _S.REJECTED,
+        (_S.REQUESTED, _T.DISPUTE): _S.DISPUTED,
+        (_S.REVIEWED, _T.APPROVE): _S.APPROVED,
+        (_S.REVIEWED, _T.REJECT): _S.REJECTED,
+        (_S.REVIEWED, _T.DISPUTE): _S.DISPUTED,
+        (_S.APPROVED, _T.PAY): _S.PAID,
+        (_S.APPROVED, _T.DISPUTE): _S.DISPUTED,
+        (_S.PAID, _T.AUDIT): _S.AUDITED,
+        (_S.DISPUTED, _T.RESOLVE): _S.REVIEWED,
+    }
+)
 """A resolved dispute is decided anew, so it goes back to `reviewed`; what is paid is undone by claw-back, not here."""
 
 
@@ -101,7 +105,7 @@ class VoucherAmounts:
     clawed_back_fen: int = 0
 
     def check(self) -> None:
-        """Raises ProofFailed unless granted = available + held + used + expired + revoked + clawed back, none negative."""
+        """Raises ProofFailed unless granted = available + held + used + expired + revoked + clawed back, all >= 0."""
         places = {name: getattr(self, name) for name in PLACES}
         if min(places.values()) < 0 or self.granted_fen != sum(places.values()):
             raise ProofFailed("a voucher's amounts do not add up", granted_fen=self.granted_fen, **places)
@@ -121,16 +125,18 @@ class VoucherMove(StrEnum):
     CLAW_BACK = "claw_back"
 
 
-VOUCHER_MOVES: MappingProxyType[VoucherMove, tuple[str, str]] = MappingProxyType({
-    VoucherMove.HOLD: ("available_fen", "held_fen"),
-    VoucherMove.RELEASE: ("held_fen", "available_fen"),
-    VoucherMove.CHARGE: ("held_fen", "used_fen"),
-    VoucherMove.REFUND: ("used_fen", "available_fen"),
-    VoucherMove.REFUND_AFTER_END: ("used_fen", "expired_fen"),
-    VoucherMove.EXPIRE: ("available_fen", "expired_fen"),
-    VoucherMove.REVOKE: ("available_fen", "revoked_fen"),
-    VoucherMove.CLAW_BACK: ("used_fen", "clawed_back_fen"),
-})
+VOUCHER_MOVES: MappingProxyType[VoucherMove, tuple[str, str]] = MappingProxyType(
+    {
+        VoucherMove.HOLD: ("available_fen", "held_fen"),
+        VoucherMove.RELEASE: ("held_fen", "available_fen"),
+        VoucherMove.CHARGE: ("held_fen", "used_fen"),
+        VoucherMove.REFUND: ("used_fen", "available_fen"),
+        VoucherMove.REFUND_AFTER_END: ("used_fen", "expired_fen"),
+        VoucherMove.EXPIRE: ("available_fen", "expired_fen"),
+        VoucherMove.REVOKE: ("available_fen", "revoked_fen"),
+        VoucherMove.CLAW_BACK: ("used_fen", "clawed_back_fen"),
+    }
+)
 """From where to where. A hold taken before the end may still be charged after it, so EXPIRE leaves held value alone."""
 
 

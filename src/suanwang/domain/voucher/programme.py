@@ -1,7 +1,7 @@
 """The rules of a voucher programme as data, in the normalised model that all published rules were read into.
 
-Field names are the keys of a rules file. Amounts in fen, rates and shares in basis points, `None`: the rule says nothing.
-Defaults are those of the model; none of them is in a published text (assumption).
+Field names are the keys of a rules file. Amounts in fen, rates and shares in basis points, `None`: the rule says
+nothing. Defaults are those of the model; none of them is in a published text (assumption).
 """
 
 import json
@@ -109,7 +109,7 @@ class Eligibility:
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ContractRules:
     kinds: tuple[str, ...] = ("intelligent",)
     """Kinds of compute that count; empty: all."""
     exclude_components: tuple[str, ...] = ()
@@ -158,8 +158,8 @@ class When:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
-    when: When
     rate_max_bp: int
+    when: When = When()
 
 
 @dataclass(frozen=True, slots=True)
@@ -265,7 +265,7 @@ class Programme:
     rounding: Rounding = Rounding.DOWN_TO_FEN
     budget: Budget = Budget()
     eligibility: Eligibility = Eligibility()
-    service: Service = Service()
+    service: ContractRules = ContractRules()
     providers: Providers = Providers()
     caps: Caps = Caps()
     voucher: VoucherRules = VoucherRules()
@@ -290,7 +290,7 @@ def rules_sha256(programme: Programme) -> str:
 def co_funding_split(programme: Programme, amount_fen: int) -> tuple[tuple[str, int], ...]:
     """Who pays how much of an amount, by level; empty if one body pays all.
 
-    Every level but the first pays its share rounded down; the first pays the rest, so an odd fen is its own (assumption).
+    Every level but the first pays its share rounded down; the first pays the rest, so an odd fen is its (assumption).
     """
     if not programme.budget.co_funding:
         return ()
@@ -311,7 +311,7 @@ def share_pro_rata(left_fen: int, wanted_fen: tuple[int, ...]) -> tuple[int, ...
 
 
 def budget_of_year_fen(programme: Programme, left_last_year_fen: int) -> int | None:
-    """Budget of a new year; what is left of the last one comes on top if the rules carry it over. None: no budget known."""
+    """Budget of a new year; what is left of the last one comes on top if the rules say so. None: no budget known."""
     annual_fen = programme.budget.annual_total_fen
     if annual_fen is None:
         return None

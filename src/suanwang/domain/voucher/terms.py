@@ -1,4 +1,4 @@
-"""Vouchers: the terms they keep from their issue, what they pay of a bill, and how they are redeemed, end and pass on."""
+"""Vouchers: the terms they keep from their issue, what they pay of a bill, how they are redeemed, end and pass on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -98,7 +98,8 @@ def usable(terms: VoucherTerms, *, on_s: int, use: str, kind: str, used_fen: int
         return finding(RefusalCode.USE_NOT_ELIGIBLE, "service.uses", allowed, Change("use", use, allowed)).refusal
     if (terms.kinds and kind not in terms.kinds) or kind in terms.exclude_components:
         allowed = [known for known in terms.kinds if known not in terms.exclude_components]
-        return finding(RefusalCode.NO_ELIGIBLE_COMPONENT, "service.kinds", allowed, Change("kind", kind, allowed)).refusal
+        change = Change("kind", kind, allowed)
+        return finding(RefusalCode.NO_ELIGIBLE_COMPONENT, "service.kinds", allowed, change).refusal
     if not terms.divisible and used_fen > 0:
         return finding(RefusalCode.EXPIRED, "voucher.divisible", False, Change("used_fen", used_fen, 0)).refusal
     return None
@@ -128,7 +129,7 @@ def redeem(
 ) -> Assessment:
     """What is paid for a redemption. `programme` is the version of the rules that the voucher was issued under.
 
-    Order: refusals (all of them); share of the bill; what the voucher has; caps per entity, where they count redemptions.
+    Order: refusals (all of them); share of the bill; what the voucher has; caps per entity if they count redemptions.
     """
     wanted_fen = next(
         fen for fen in (request.requested_fen, request.bill_fen, request.voucher_left_fen) if fen is not None

@@ -192,11 +192,17 @@ comment on table answer is 'Idempotency keys: what was answered to a write, so t
 
 create table blob (
     sha256 bytea primary key,
-    owner_id text not null references organisation,
     body bytea not null,
     created_s bigint not null
 );
 alter table blob alter column body set storage external;
+
+-- Equal content is stored once; who uploaded it may read it.
+create table blob_owner (
+    sha256 bytea not null references blob on delete cascade,
+    organisation_id text not null references organisation,
+    primary key (sha256, organisation_id)
+);
 
 -- Vouchers ----------------------------------------------------------------------------------------------------------
 
@@ -382,12 +388,12 @@ end $$;
 grant usage on schema public to suanwang_app;
 grant select, insert on account, ledger_transaction, transfer, usage, charge, event to suanwang_app;
 grant select on balance to suanwang_app;
-grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, answer, blob,
+grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, answer, blob, blob_owner,
     programme, claim, voucher to suanwang_app;
-grant delete on blob, answer to suanwang_app;
+grant delete on blob, blob_owner, answer to suanwang_app;
 grant usage on all sequences in schema public to suanwang_app;
 
 -- Which hub decides: a hub that starts takes the next epoch, and an older one finds its own epoch gone.
-create table brain (only boolean primary key default true check (only), epoch bigint not null);
+create table brain (single boolean primary key default true check (single), epoch bigint not null);
 insert into brain (epoch) values (0);
 grant select, update on brain to suanwang_app;

@@ -55,7 +55,10 @@ where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or j.state 
 order by j.number desc limit $4
 
 -- name: count_states
-select state, count(*) as jobs from job where ($1::text is null or tenant_id = $1) group by state
+select j.state, count(*) as jobs from job j
+where ($1::text is null or j.tenant_id = $1) and ($2::text is null or exists (
+    select from attempt a where a.job_id = j.id and a.number = j.attempts and a.centre_id = $2))
+group by j.state
 
 -- name: unsettled_ended
 select id from job where not settled and state in ('succeeded', 'failed', 'cancelled')
@@ -66,5 +69,5 @@ order by id limit $1
 update job set settled = true where id = any($1::uuid[])
 
 -- name: add_charges
-update job set charged_fen = charged_fen + c.amount_fen, voucher_fen = voucher_fen + c.voucher_fen
+update job set charged_fen = job.charged_fen + c.amount_fen, voucher_fen = job.voucher_fen + c.voucher_fen
 from unnest($1::uuid[], $2::bigint[], $3::bigint[]) c (id, amount_fen, voucher_fen) where job.id = c.id

@@ -21,3 +21,17 @@ where t.subject = $1 order by l.seq
 
 -- name: lock_settlement
 select pg_advisory_xact_lock(7700, 1)
+
+-- name: held_cash
+select coalesce(sum(b.amount_fen), 0)::bigint from account a join balance b on b.account_id = a.id
+where a.kind = 'hold' and a.owner = 'cash/' || $1
+
+-- name: voucher_places
+select v.id,
+    coalesce((select sum(b.amount_fen) from account h join balance b on b.account_id = h.id
+              where h.kind = 'hold' and h.owner = 'voucher/' || v.id), 0)::bigint as held_fen,
+    coalesce((select sum(l.amount_fen) from account h join transfer l on l.debit_id = h.id join account t on t.id = l.credit_id
+              where h.kind = 'hold' and h.owner = 'voucher/' || v.id and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
+    coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
+              where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'expired'), 0)::bigint as expired_fen
+from voucher v where v.id = any($1::uuid[])

@@ -64,3 +64,6 @@ select v.id, v.programme_id, b.amount_fen from voucher v
 join account a on a.kind = 'voucher' and a.owner = v.id::text
 join balance b on b.account_id = a.id
 where v.valid_to_s <= $1 and b.amount_fen > 0 order by v.id limit 1000
+
+-- name: granted_in_all
+select coalesce(sum(granted_fen), 0)::bigint from voucher where programme_id = $1

@@ -1,0 +1,1 @@
+"""HTTP: decode, call, encode. Every endpoint declares who may call it; errors become problem documents in one table."""

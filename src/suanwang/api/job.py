@@ -1,0 +1,252 @@
+"""Quotes, jobs, their logs and receipts."""
+
+import asyncio
+from dataclasses import fields
+from typing import Annotated, Any
+from uuid import UUID, uuid4
+
+import msgspec
+from litestar import Request, get, post
+from litestar.params import Parameter
+
+from suanwang.api.access import JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, call_of, hub_of
+from suanwang.api.receipt import read_receipt
+from suanwang.control import quote as quotes
+from suanwang.control import submit
+from suanwang.domain.job import MAX_COUNT, BlobWorkdir, JobSpec, JobState, Phase, Variant
+from suanwang.domain.tenant import Actor, Role, may_see_tenant
+from suanwang.errors import InvalidInput, NotFound, Unreachable
+from suanwang.protocol import LogRequest
+from suanwang.store import attempt as attempts
+from suanwang.store import blob, centre, event
+from suanwang.store import job as jobs
+from suanwang.store.db import Connection, Row, from_json
+from suanwang.taskfile import TaskOverrides, read_task
+from suanwang.wire import (
+    EventLine,
+    JobLine,
+    JobList,
+    JobRequest,
+    Log,
+    Notice,
+    Quote,
+    Reason,
+    Receipt,
+    Submission,
+    Submitted,
+)
+
+LOG_WAIT_S = 15.0
+MAX_LISTED = 1_000
+
+
+def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
+    """The spec of a job request, and what was assumed while reading it. Raises InvalidInput, TaskRefused."""
+    if (request.task is None) == (request.spec is None):
+        raise InvalidInput("task, spec", None, "exactly one of the two")
+    if not 1 <= request.count <= MAX_COUNT:
+        raise InvalidInput("count", request.count, f"1 to {MAX_COUNT}")
+    if request.spec is not None:
+        return _read_spec(request.spec), []
+    overrides = TaskOverrides(
+        name=request.name,
+        walltime_s=request.walltime_s,
+        envs=request.envs,
+        workdir_sha256=request.workdir_sha256,
+        objective=request.objective,
+        voucher=request.voucher,
+        max_cost_fen=request.max_cost_fen,
+        use=request.use,
+        priority=request.priority,
+    )
+    reading = read_task(request.task or "", overrides=overrides)
+    return reading.spec, [Notice(n.code, n.field, n.message, dict(n.facts)) for n in reading.notices]
+
+
+def _read_spec(raw: dict[str, Any]) -> JobSpec:
+    _require_known(raw, JobSpec, "spec")
+    for i, variant in enumerate(raw.get("variants") or ()):
+        if isinstance(variant, dict):
+            _require_known(variant, Variant, f"spec.variants[{i}]")
+    try:
+        return msgspec.convert(raw, JobSpec)
+    except msgspec.ValidationError as error:
+        raise InvalidInput("spec", str(error), "the types of a job spec") from None
+
+
+def _require_known(raw: dict[str, Any], kind: type[Any], path: str) -> None:
+    known = {item.name for item in fields(kind)}
+    for name, value in raw.items():
+        if name not in known:
+            raise InvalidInput(f"{path}.{name}", value, f"known are {', '.join(sorted(known))}")
+
+
+@post("/v1/quotes", opt={"may": TENANTS}, status_code=200)
+async def quote(request: Request[Actor, Any, Any], data: JobRequest) -> Quote:
+    """What every centre would take for a job, when, and why not where not. Changes nothing."""
+    hub = hub_of(request)
+    spec, notices = read_request(data)
+    return await quotes.quote(hub, request.user.organisation_id, spec, notices, hub.clock())
+
+
+@post("/v1/jobs", opt={"may": TENANTS}, status_code=201)
+async def submit_jobs(request: Request[Actor, Any, Any], data: Submission) -> Submitted:
+    """All of these jobs, or none, in one transaction; their value is held at once."""
+    hub = hub_of(request)
+    specs: list[JobSpec] = []
+    notices: list[Notice] = []
+    for item in data.jobs:
+        spec, found = read_request(item)
+        specs += [spec] * item.count
+        notices += found
+        if len(specs) > MAX_COUNT:
+            raise InvalidInput("jobs", len(specs), f"at most {MAX_COUNT} jobs in one call")
+    async with hub.db.transaction() as tx:
+        await _require_workdirs(tx, request.user, specs)
+    call = await call_of(request)
+    submitted = await submit.submit_jobs(hub.db, hub.catalogue, request.user, specs, call, hub.clock())
+    hub.news.set()
+    return Submitted(submitted, notices[:100])
+
+
+async def _require_workdirs(tx: Connection, actor: Actor, specs: list[JobSpec]) -> None:
+    """A working directory must be there and be the tenant's own, or another's files could be read through a job."""
+    for sha256 in {spec.workdir.sha256 for spec in specs if isinstance(spec.workdir, BlobWorkdir)}:
+        if not await blob.owned_by(tx, sha256, actor.organisation_id):
+            raise NotFound(f"no uploaded file {sha256}; upload the working directory first", sha256=sha256)
+
+
+@get("/v1/jobs", opt={"may": JOB_READERS})
+async def list_jobs(
+    request: Request[Actor, Any, Any],
+    # Litestar names query parameters after the arguments; `state` is its own word.
+    states: Annotated[list[JobState] | None, Parameter(query="state")] = None,
+    before: int | None = None,
+    limit: Annotated[int, Parameter(ge=1, le=MAX_LISTED)] = 100,
+    centre_id: Annotated[str | None, Parameter(query="centre")] = None,
+) -> JobList:
+    """Newest first. A tenant sees its own, a centre's operator those at its centres, oversight all."""
+    actor = request.user
+    tenant_id = actor.organisation_id if actor.role in TENANTS else None
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        if actor.role is Role.CENTRE_OPERATOR:
+            centre_id = await _own_centre(tx, actor, centre_id)
+        rows = await jobs.listed(
+            tx, tenant_id, [str(s) for s in states] if states else None, before, limit + 1, centre_id
+        )
+        counted = await jobs.count_states(tx, tenant_id, centre_id)
+    more = rows[limit - 1]["number"] if len(rows) > limit else None
+    return JobList([_line(row) for row in rows[:limit]], counted, more)
+
+
+async def _own_centre(tx: Connection, actor: Actor, centre_id: str | None) -> str:
+    own = [one.centre.id for one in await centre.centres(tx) if one.organisation_id == actor.organisation_id]
+    if centre_id is None and own:
+        return own[0]
+    if centre_id not in own:
+        raise NotFound(f"no centre {centre_id} of yours", centre=centre_id)
+    return centre_id
+
+
+def _line(row: Row) -> JobLine:
+    return JobLine(
+        id=str(row["id"]),
+        number=row["number"],
+        name=row["name"],
+        tenant_id=row["tenant_id"],
+        state=JobState(row["state"]),
+        attempts=row["attempts"],
+        centre_id=row["centre_id"],
+        pool_id=row["pool_id"],
+        phase=row["phase"] and Phase(row["phase"]),
+        unseen=bool(row["unseen"]) and row["phase"] != Phase.ENDED,
+        submitted_s=row["submitted_s"],
+        started_s=row["started_s"],
+        ended_s=row["ended_s"],
+        estimate_fen=row["estimate_fen"],
+        charged_fen=row["charged_fen"],
+        voucher_fen=row["voucher_fen"],
+        reason=reason_of(row["reason"]),
+        progress=row["progress"] and from_json(row["progress"], dict[str, Any]),
+    )
+
+
+def reason_of(text: str) -> Reason:
+    found = from_json(text, dict[str, Any])
+    return Reason(found.get("code", ""), found.get("facts", {}))
+
+
+async def find_job(tx: Connection, actor: Actor, reference: str) -> Row:
+    """A job that the actor may see; anybody else's does not exist for it. Raises NotFound."""
+    tenant_id = actor.organisation_id if actor.role in TENANTS else None
+    row = await jobs.job(tx, await jobs.find(tx, tenant_id, reference))
+    if not may_see_tenant(actor, row["tenant_id"]):
+        raise NotFound(f"no job {reference}", job=reference)
+    return row
+
+
+@get("/v1/jobs/{reference:str}", opt={"may": TENANTS_AND_OVERSIGHT})
+async def show_job(request: Request[Actor, Any, Any], reference: str) -> Receipt:
+    """Everything about one job: by id, start of its id, number or name."""
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        return await read_receipt(tx, await find_job(tx, request.user, reference), hub_of(request).clock())
+
+
+@get("/v1/jobs/{reference:str}/events", opt={"may": TENANTS_AND_OVERSIGHT})
+async def job_events(request: Request[Actor, Any, Any], reference: str) -> list[EventLine]:
+    """What happened to a job, in order."""
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        row = await find_job(tx, request.user, reference)
+        return [
+            EventLine(e["seq"], e["at_s"], e["kind"], e["attempt"], e["centre_id"], e["actor"], e["body"])
+            for e in await event.of_job(tx, row["id"])
+        ]
+
+
+@get("/v1/jobs/{reference:str}/log", opt={"may": TENANTS_AND_OVERSIGHT})
+async def read_log(
+    request: Request[Actor, Any, Any],
+    reference: str,
+    offset: Annotated[int, Parameter(ge=0)] = 0,
+    attempt: Annotated[int | None, Parameter(ge=1)] = None,
+) -> Log:
+    """A piece of a job's output, fetched from its centre now."""
+    hub = hub_of(request)
+    async with hub.db.transaction(snapshot=True) as tx:
+        row = await find_job(tx, request.user, reference)
+        found = [a for a in await attempts.of_job(tx, row["id"]) if attempt is None or a["number"] == attempt]
+    if not found:
+        raise NotFound("this job has no such attempt yet; its log begins when it is placed", attempt=attempt)
+    centre_id, number = found[-1]["centre_id"], found[-1]["number"]
+    wanted = LogRequest(request_id=uuid4().hex, job_id=str(row["id"]), attempt=number, offset=offset)
+    answered = hub.logs.ask(centre_id, wanted)
+    hub.bell(centre_id).set()
+    try:
+        async with asyncio.timeout(LOG_WAIT_S):
+            chunk = await answered
+    except TimeoutError:
+        raise Unreachable(
+            f"centre {centre_id} does not answer; its log stays there and can be read once it is seen again",
+            code="CENTRE_SILENT",
+            centre=centre_id,
+        ) from None
+    finally:
+        hub.logs.give_up(centre_id, wanted.request_id)
+    return Log(number, chunk.offset, chunk.offset + len(chunk.text.encode()), chunk.text, chunk.ended)
+
+
+@post("/v1/jobs/{reference:str}/cancel", opt={"may": TENANTS}, status_code=200)
+async def cancel(request: Request[Actor, Any, Any], reference: str) -> dict[str, JobState]:
+    """Ends a waiting job at once; a placed one is over when its centre confirms."""
+    hub = hub_of(request)
+    async with hub.db.transaction(snapshot=True) as tx:
+        job_id: UUID = (await find_job(tx, request.user, reference))["id"]
+        last = [row["centre_id"] for row in await attempts.of_job(tx, job_id)][-1:]
+    state = await submit.cancel_job(hub.db, request.user, job_id, await call_of(request), hub.clock())
+    hub.news.set()
+    for centre_id in last:
+        hub.bell(centre_id).set()
+    return {"state": state}
+
+
+ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel]

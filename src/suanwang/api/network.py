@@ -1,0 +1,208 @@
+"""Who and what is in the network."""
+
+import secrets
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from litestar import Request, delete, get, post
+
+from suanwang import __version__
+from suanwang.api.access import ADMIN, ANYBODY, OPERATORS, PUBLIC, TENANTS, TOKEN_ISSUERS, call_of, hub_of
+from suanwang.control import network
+from suanwang.domain.centre import Centre, Node, Offer, Pool
+from suanwang.domain.ledger import AccountKind, tenant_cash
+from suanwang.domain.tenant import Actor, Organisation
+from suanwang.errors import InvalidInput, NotFound
+from suanwang.store import centre, ledger, voucher
+from suanwang.store.centre import CentreRecord
+from suanwang.wire import (
+    Account,
+    CentreLine,
+    Identity,
+    IssuedToken,
+    NewCentre,
+    NewOrganisation,
+    NewToken,
+    NewTopUp,
+    PoolLine,
+)
+
+MAX_TOKEN_LIFE_S = 10 * 366 * 86_400
+
+
+@get("/health", opt={"may": PUBLIC})
+async def health(request: Request[Any, Any, Any]) -> dict[str, str]:
+    """Whether the hub and its database answer."""
+    hub = hub_of(request)
+    async with hub.db.transaction(snapshot=True) as tx:
+        await tx.execute("")
+    return {"status": "up", "release": __version__, "brain": "awake" if hub.brain else "starting"}
+
+
+@get("/v1/me", opt={"may": ANYBODY})
+async def me(request: Request[Actor, Any, Any]) -> Identity:
+    """Who this token speaks for."""
+    return Identity(**asdict(request.user), hub_release=__version__)
+
+
+@post("/v1/organisations", opt={"may": ADMIN}, status_code=201)
+async def add_organisation(request: Request[Actor, Any, Any], data: NewOrganisation) -> dict[str, str]:
+    hub = hub_of(request)
+    new = Organisation(data.id, data.name, data.kind, data.facts)
+    await network.add_organisation(hub.db, request.user, new, await call_of(request), hub.clock())
+    return {"id": data.id}
+
+
+@post("/v1/tokens", opt={"may": TOKEN_ISSUERS}, status_code=201)
+async def issue_token(request: Request[Actor, Any, Any], data: NewToken) -> IssuedToken:
+    """The secret is shown this once. Sent again, it makes another token: revoke the one that was lost."""
+    hub = hub_of(request)
+    await call_of(request)
+    now_s = hub.clock()
+    if data.valid_for_s is not None and not 0 < data.valid_for_s <= MAX_TOKEN_LIFE_S:
+        raise InvalidInput("valid_for_s", data.valid_for_s, f"1 to {MAX_TOKEN_LIFE_S} seconds")
+    secret = new_secret()
+    new = Actor("", data.organisation_id, data.role, data.centre_id)
+    expires_s = None if data.valid_for_s is None else now_s + data.valid_for_s
+    token_id = await network.issue_token(hub.db, request.user, new, secret, data.label, expires_s, now_s)
+    return IssuedToken(token_id, secret)
+
+
+def new_secret() -> str:
+    return f"sw_{secrets.token_urlsafe(32)}"
+
+
+@delete("/v1/tokens/{token_id:str}", opt={"may": ADMIN}, status_code=200)
+async def revoke_token(request: Request[Actor, Any, Any], token_id: str) -> dict[str, str]:
+    hub = hub_of(request)
+    await network.revoke_token(hub.db, request.user, parse_id(token_id, "token"), hub.clock())
+    request.app.state.doorkeeper.forget()
+    return {"revoked": token_id}
+
+
+def parse_id(text: str, what: str) -> UUID:
+    try:
+        return UUID(text)
+    except ValueError:
+        raise NotFound(f"no {what} {text}", **{what: text}) from None
+
+
+@post("/v1/top-ups", opt={"may": ADMIN}, status_code=201)
+async def top_up(request: Request[Actor, Any, Any], data: NewTopUp) -> dict[str, int]:
+    """Money that a tenant has paid in outside becomes its cash here."""
+    hub = hub_of(request)
+    call = await call_of(request)
+    await network.top_up(hub.db, request.user, data.tenant_id, data.amount_fen, call, hub.clock())
+    return {"amount_fen": data.amount_fen}
+
+
+@get("/v1/account", opt={"may": TENANTS})
+async def account(request: Request[Actor, Any, Any]) -> Account:
+    """A tenant's money at a glance."""
+    tenant_id = request.user.organisation_id
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        vouchers = await voucher.vouchers(tx, tenant_id)
+        owed = await ledger.open_balances(tx, AccountKind.REIMBURSABLE)
+        return Account(
+            tenant_id,
+            await ledger.balance_fen(tx, tenant_cash(tenant_id)),
+            await ledger.held_cash_fen(tx, tenant_id),
+            sum(record.available_fen for record in vouchers),
+            sum(row.amount_fen for row in owed if row.owner == tenant_id),
+        )
+
+
+@post("/v1/centres", opt={"may": OPERATORS}, status_code=201)
+async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dict[str, str]:
+    """A centre joins with its offer, or changes it."""
+    hub = hub_of(request)
+    new = Centre(data.id, data.name, data.name_zh, data.city, data.latitude, data.longitude, data.provider)
+    pools = tuple(
+        Pool(
+            pool.id,
+            data.id,
+            pool.chip,
+            tuple(Node(node.name, node.chips, node.cpus) for node in pool.nodes),
+            Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work),
+        )
+        for pool in data.pools
+    )
+    joining = network.Joining(new, pools)
+    call = await call_of(request)
+    await network.join_centre(hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock())
+    hub.news.set()
+    return {"id": data.id}
+
+
+@get("/v1/centres", opt={"may": PUBLIC})
+async def list_centres(request: Request[Any, Any, Any]) -> list[CentreLine]:
+    """Every centre with its pools and how much of them is taken. Public: it is what the network offers."""
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        records = await centre.centres(tx)
+        pools = await centre.pools(tx)
+        used = await centre.used_chips(tx)
+    return [_centre(record, [pool for pool in pools if pool.centre_id == record.centre.id], used) for record in records]
+
+
+def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, int]]) -> CentreLine:
+    c = record.centre
+    return CentreLine(
+        id=c.id,
+        name=c.name,
+        name_zh=c.name_zh,
+        city=c.city,
+        latitude=c.latitude,
+        longitude=c.longitude,
+        organisation_id=record.organisation_id,
+        state="unseen" if record.unseen else "drained" if record.drained else "seen",
+        seen_s=record.seen_s,
+        agent_release=record.agent_release,
+        driver=record.driver,
+        pools=[
+            PoolLine(
+                pool.id,
+                pool.chip_id,
+                len(pool.nodes),
+                pool.chips,
+                *used.get(pool.id, (0, 0)),
+                pool.offer.fen_per_chip_hour,
+                pool.offer.max_walltime_s,
+            )
+            for pool in pools
+        ],
+    )
+
+
+@post("/v1/centres/{centre_id:str}/drain", opt={"may": OPERATORS}, status_code=200)
+async def drain(request: Request[Actor, Any, Any], centre_id: str) -> dict[str, str]:
+    """No new jobs; those that are there run on."""
+    return await _set_drained(request, centre_id, drained=True)
+
+
+@post("/v1/centres/{centre_id:str}/resume", opt={"may": OPERATORS}, status_code=200)
+async def resume(request: Request[Actor, Any, Any], centre_id: str) -> dict[str, str]:
+    return await _set_drained(request, centre_id, drained=False)
+
+
+async def _set_drained(request: Request[Actor, Any, Any], centre_id: str, *, drained: bool) -> dict[str, str]:
+    hub = hub_of(request)
+    await call_of(request)
+    await network.set_drained(hub.db, request.user, centre_id, drained, hub.clock())
+    hub.news.set()
+    return {"id": centre_id, "state": "drained" if drained else "resumed"}
+
+
+ROUTES = [
+    health,
+    me,
+    add_organisation,
+    issue_token,
+    revoke_token,
+    top_up,
+    account,
+    join_centre,
+    list_centres,
+    drain,
+    resume,
+]

@@ -1,0 +1,102 @@
+"""A whole hub in one process: database (its own, unless one is given), brain, HTTP."""
+
+import asyncio
+import logging
+import socket
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from granian.constants import Interfaces
+from granian.server.embed import Server
+from litestar import Litestar
+
+from suanwang.api.app import create_app
+from suanwang.api.network import new_secret
+from suanwang.catalogue import read_catalogue
+from suanwang.control import daemon, network
+from suanwang.control.daemon import Hub
+from suanwang.errors import Failed, Unreachable
+from suanwang.settings import Settings
+from suanwang.store import db, embedded
+from suanwang.store.migrate import migrate
+
+log = logging.getLogger("suanwang.hub")
+DATABASE_FOLDER = "database"
+BACKLOG = 1024
+
+
+async def run_hub(settings: Settings, *, ready: Callable[[str, str | None], None]) -> None:
+    """Until cancelled. `ready(url, secret)` is called once it listens.
+
+    `secret` is the first administrator's token at the very first start, and None ever after.
+
+    Raises Unreachable if the database does not answer or the address is taken.
+    """
+    _require_free(settings.host, settings.port)
+    async with _database(settings) as url:
+        await migrate(url)
+        database = await db.connect(url)
+        try:
+            hub = Hub(database, read_catalogue(), lambda: int(time.time()), settings.unseen_after_s)
+            secret = new_secret()
+            first = await network.found_network(database, secret, hub.clock())
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(daemon.run(hub))
+                tasks.create_task(_serve(create_app(hub), settings.host, settings.port))
+                await _listening(settings.host, settings.port)
+                ready(f"http://{settings.host}:{settings.port}", secret if first else None)
+        finally:
+            await database.close()
+
+
+@asynccontextmanager
+async def _database(settings: Settings) -> AsyncIterator[str]:
+    """The given database, or our own: started if it does not run, kept running, stopped at the end."""
+    if settings.database_url is not None:
+        yield settings.database_url
+        return
+    folder = settings.home / DATABASE_FOLDER
+    url = await asyncio.to_thread(embedded.start, folder)
+    stop = asyncio.Event()
+    keeper = asyncio.create_task(embedded.keep_running(folder, stop))
+    try:
+        yield url
+    finally:
+        stop.set()
+        await keeper
+        await asyncio.to_thread(embedded.stop, folder)
+
+
+async def _serve(app: Litestar, host: str, port: int) -> None:
+    server = Server(app, address=host, port=port, interface=Interfaces.ASGI, backlog=BACKLOG, log_enabled=False)
+    try:
+        await server.serve()
+    finally:
+        server.stop()  # type: ignore[no-untyped-call]  # granian leaves it untyped
+    raise Failed("the HTTP server ended by itself", code="HTTP_SERVER_ENDED")
+
+
+def _require_free(host: str, port: int) -> None:
+    """A clear word now is better than a server that cannot bind later."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise Unreachable(
+                f"{host}:{port} cannot be used ({error.strerror}); is a hub running already? Choose another --port",
+                code="ADDRESS_TAKEN",
+            ) from None
+
+
+async def _listening(host: str, port: int) -> None:
+    for _ in range(200):
+        try:
+            _, writer = await asyncio.open_connection(host, port)
+        except OSError:
+            await asyncio.sleep(0.05)
+        else:
+            writer.close()
+            return
+    raise Unreachable(f"the HTTP server did not start listening on {host}:{port}", code="HTTP_SERVER_SILENT")

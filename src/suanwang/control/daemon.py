@@ -1,0 +1,128 @@
+"""The hub's own loops, and what its parts share in memory. The only `while True` of the hub.
+
+Nothing here is state: a hub that dies and comes back reads everything from the database. Events wake the loops at once;
+the pauses are only for what nobody announces.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from suanwang.control import sync, voucher
+from suanwang.control.schedule import Brain, awaken, schedule
+from suanwang.domain.centre import Catalogue
+from suanwang.domain.scheduling.policy import Policy
+from suanwang.errors import Conflict, SuanwangError, Unreachable
+from suanwang.protocol import LogChunk, LogRequest
+from suanwang.store.db import Database
+
+log = logging.getLogger("suanwang.hub")
+THINK_AT_LEAST_EVERY_S = 1.0
+LOOK_AROUND_EVERY_S = 1.0
+PAUSE_AFTER_TROUBLE_S = 0.5
+
+
+@dataclass(slots=True)
+class LogDesk:
+    """Who is waiting to read which log. Logs stay at their centres; a piece is fetched when somebody reads."""
+
+    waiting: dict[str, dict[str, LogRequest]] = field(default_factory=dict)
+    answers: dict[str, asyncio.Future[LogChunk]] = field(default_factory=dict)
+
+    def ask(self, centre_id: str, request: LogRequest) -> asyncio.Future[LogChunk]:
+        self.waiting.setdefault(centre_id, {})[request.request_id] = request
+        self.answers[request.request_id] = asyncio.get_running_loop().create_future()
+        return self.answers[request.request_id]
+
+    def take(self, centre_id: str) -> tuple[LogRequest, ...]:
+        """What this centre's agent should answer; handed out once."""
+        return tuple(self.waiting.pop(centre_id, {}).values())
+
+    def answer(self, chunk: LogChunk) -> None:
+        future = self.answers.pop(chunk.request_id, None)
+        if future is not None and not future.done():
+            future.set_result(chunk)
+
+    def give_up(self, centre_id: str, request_id: str) -> None:
+        self.waiting.get(centre_id, {}).pop(request_id, None)
+        self.answers.pop(request_id, None)
+
+
+@dataclass(slots=True)
+class Hub:
+    """What the HTTP side and the loops share."""
+
+    db: Database
+    catalogue: Catalogue
+    clock: Callable[[], int]
+    unseen_after_s: int
+    policy: Policy = field(default_factory=Policy)
+    brain: Brain | None = None
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when there may be something to decide."""
+    orders: dict[str, asyncio.Event] = field(default_factory=dict)
+    """Centre -> set when its agent may have new orders."""
+    logs: LogDesk = field(default_factory=LogDesk)
+
+    def bell(self, centre_id: str) -> asyncio.Event:
+        return self.orders.setdefault(centre_id, asyncio.Event())
+
+
+async def run(hub: Hub) -> None:
+    """Until cancelled."""
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(_think(hub))
+        tasks.create_task(_look_around(hub))
+
+
+async def _think(hub: Hub) -> None:
+    """The brain: awake while the database answers, rebuilt from it after any trouble."""
+    while True:
+        try:
+            if hub.brain is None:
+                hub.brain = await awaken(hub.db, hub.catalogue, hub.clock())
+            hub.news.clear()
+            for centre_id in await schedule(hub.db, hub.brain, hub.policy, hub.clock()):
+                hub.bell(centre_id).set()
+            if not hub.brain.refused:
+                await _woken(hub.news, THINK_AT_LEAST_EVERY_S)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # whatever went wrong, the records are right: think anew from them
+            hub.brain = None
+            _tell(error, "the brain starts anew")
+            await asyncio.sleep(PAUSE_AFTER_TROUBLE_S)
+
+
+async def _look_around(hub: Hub) -> None:
+    """What nobody announces: centres that fell silent, vouchers that ended."""
+    while True:
+        try:
+            if await sync.mark_unseen(hub.db, hub.unseen_after_s, hub.clock()):
+                hub.news.set()
+            await voucher.expire_vouchers(hub.db, hub.clock())
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # tried again at the next look
+            _tell(error, "looking around failed")
+        await asyncio.sleep(LOOK_AROUND_EVERY_S)
+
+
+def _tell(error: Exception, what: str) -> None:
+    if isinstance(error, Unreachable):
+        log.warning("%s: %s", what, error)
+    elif isinstance(error, Conflict):
+        log.error("%s: %s", what, error)
+    elif isinstance(error, SuanwangError):
+        log.error("%s: %s %s", what, error.code, error)
+    else:
+        log.exception("%s", what)
+
+
+async def _woken(event: asyncio.Event, at_most_s: float) -> None:
+    try:
+        async with asyncio.timeout(at_most_s):
+            await event.wait()
+    except TimeoutError:
+        pass

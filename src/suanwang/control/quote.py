@@ -1,0 +1,69 @@
+"""What every centre would take for a job. Reads only; nothing is promised or held."""
+
+from suanwang.control.daemon import Hub
+from suanwang.control.schedule import ask_of
+from suanwang.control.submit import choose_voucher, read_means, shares_fen
+from suanwang.domain import job as job_rules
+from suanwang.domain.centre import Pool
+from suanwang.domain.job import JobSpec
+from suanwang.domain.scheduling.decisions import PoolOutlook
+from suanwang.domain.scheduling.scheduler import quote as outlook_of
+from suanwang.errors import Unreachable
+from suanwang.store import centre
+from suanwang.store.centre import CentreRecord
+from suanwang.store.voucher import VoucherRecord
+from suanwang.wire import Notice, Quote, QuoteLine, Reason
+
+
+async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], now_s: int) -> Quote:
+    """One line per pool: accepted or refused and why, start, finish, price, voucher share, own share."""
+    job_rules.check(spec)
+    ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s)
+    async with hub.db.transaction(snapshot=True) as tx:
+        means = await read_means(tx, tenant_id)
+        records = {record.centre.id: record for record in await centre.centres(tx)}
+    paying = choose_voucher(means, spec, now_s)
+    if hub.brain is None:
+        raise Unreachable("the brain is starting; ask again in a second", code="BRAIN_STARTING")
+    outlooks = {outlook.pool_id: outlook for outlook in outlook_of(hub.brain.state, hub.policy, now_s, ask)}
+    left_fen = means.left_fen[paying.id] if paying else 0
+    lines = [
+        _line(records[pool.centre_id], pool, outlooks[pool.id], paying, left_fen)
+        for pool in means.pools
+        if pool.id in outlooks
+    ]
+    lines.sort(key=lambda line: (not line.accepted, line.own_fen if line.own_fen is not None else 0, line.start_s or 0))
+    return Quote(
+        job_name=spec.name,
+        walltime_s=spec.walltime_s,
+        quoted_s=now_s,
+        lines=lines,
+        notices=notices,
+        voucher_id=str(paying.id) if paying else None,
+        voucher_flow=paying.terms.flow if paying else None,
+    )
+
+
+def _line(
+    record: CentreRecord, pool: Pool, outlook: PoolOutlook, paying: VoucherRecord | None, left_fen: int
+) -> QuoteLine:
+    voucher_fen = own_fen = None
+    if outlook.price_fen is not None:
+        voucher_fen, _ = shares_fen(paying, left_fen, pool.centre_id, outlook.price_fen)
+        own_fen = outlook.price_fen - voucher_fen
+    return QuoteLine(
+        centre_id=record.centre.id,
+        centre_name=record.centre.name,
+        centre_name_zh=record.centre.name_zh,
+        city=record.centre.city,
+        pool_id=pool.id,
+        chip_id=pool.chip_id,
+        accepted=outlook.feasible,
+        reason=Reason(outlook.reason.code, dict(outlook.reason.facts)),
+        variant=outlook.variant if outlook.feasible else None,
+        start_s=outlook.start_s,
+        finish_s=outlook.finish_s,
+        price_fen=outlook.price_fen,
+        voucher_fen=voucher_fen,
+        own_fen=own_fen,
+    )

@@ -1,0 +1,55 @@
+"""What a step decides, with its reasons as codes and facts."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """A stable code (see `reasons`) and the JSON-ready facts behind it."""
+
+    code: str
+    facts: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class PoolOutlook:
+    """What one pool could do for a job when it was looked at, with the variant that suits the job best there.
+
+    `feasible` is False if the pool cannot run the job, ever or at present; `reason` says why.
+    """
+
+    pool_id: str
+    variant: int
+    feasible: bool
+    reason: Reason
+    start_s: int | None
+    finish_s: int | None
+    price_fen: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """An attempt gets these nodes now. `price_fen` is for the whole walltime."""
+
+    job_id: str
+    attempt: int
+    pool_id: str
+    variant: int
+    node_names: tuple[str, ...]
+    expected_end_s: int
+    price_fen: int
+    reason: Reason
+    outlook: tuple[PoolOutlook, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A job waits, for the first time or for another reason or pool than before."""
+
+    job_id: str
+    reason: Reason
+    outlook: tuple[PoolOutlook, ...]
+
+
+Decision: TypeAlias = Placed | Waiting

@@ -1,0 +1,146 @@
+"""What can happen to the network, as the scheduler hears it. Times in seconds since the epoch, money in fen."""
+
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from suanwang.domain.centre import Pool
+from suanwang.domain.job import Objective
+from suanwang.errors import InvalidInput
+
+
+@dataclass(frozen=True, slots=True)
+class AskVariant:
+    """One way to run a job: so many chips of one of these models on every node."""
+
+    chip_ids: frozenset[str]
+    chips_per_node: int
+    cpus_per_node: int = 0
+    """0: CPUs are not counted for this job."""
+    centre: str | None = None
+    """Pinned to this centre, if given."""
+    max_fen_per_hour: int | None = None
+    """For the whole job, all nodes together."""
+
+    def __post_init__(self) -> None:
+        if self.chips_per_node < 1:
+            raise InvalidInput("chips_per_node", self.chips_per_node, "1 or more")
+        if self.cpus_per_node < 0:
+            raise InvalidInput("cpus_per_node", self.cpus_per_node, "0 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ask:
+    """A job as the scheduler sees it: one attempt that wants a place."""
+
+    job_id: str
+    tenant_id: str
+    attempt: int
+    submitted_s: int
+    """When the job was first submitted: a later attempt keeps its place in the queue."""
+    num_nodes: int
+    walltime_s: int
+    priority: int
+    objective: Objective
+    ordered: bool
+    """Earlier variants win over later ones, whatever the price."""
+    max_cost_fen: int | None
+    variants: tuple[AskVariant, ...]
+    only_centre: str | None = None
+    """Where the checkpoint lies that cannot travel."""
+
+    def __post_init__(self) -> None:
+        if self.num_nodes < 1:
+            raise InvalidInput("num_nodes", self.num_nodes, "1 or more")
+        if self.walltime_s < 1:
+            raise InvalidInput("walltime_s", self.walltime_s, "1 second or more")
+        if not self.variants:
+            raise InvalidInput("variants", 0, "at least one way to run")
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSet:
+    """A pool joins, or its nodes, price or walltime limit change. Allocations stay, also on nodes that vanished."""
+
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolSeen:
+    """Unseen: nothing new is placed there, what runs is taken to run on. Cannot see is not dead."""
+
+    pool_id: str
+    seen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PoolDrained:
+    """Drained: nothing new is placed there, what runs may end."""
+
+    pool_id: str
+    drained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class JobQueued:
+    """A new job, or one that recovers and comes again with its next attempt number (the attempt before is over)."""
+
+    ask: Ask
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class JobWithdrawn:
+    """Cancelled while queued. If it was placed meanwhile, its allocation stays until the attempt ends or is refused."""
+
+    job_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptStarted:
+    """Its expected end becomes `at_s` plus its walltime."""
+
+    job_id: str
+    attempt: int
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptEnded:
+    """Its nodes are free again, and the job is forgotten until it is queued with a later attempt."""
+
+    job_id: str
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptRestored:
+    """An attempt that is already placed: the state is built anew after a restart."""
+
+    ask: Ask
+    attempt: int
+    pool_id: str
+    variant: int
+    node_names: tuple[str, ...]
+    expected_end_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class PlacementRefused:
+    """A placement that could not be committed: it is undone, and the job waits again unless it was withdrawn."""
+
+    job_id: str
+    attempt: int
+    code: str
+
+
+Event: TypeAlias = (
+    PoolSet
+    | PoolSeen
+    | PoolDrained
+    | JobQueued
+    | JobWithdrawn
+    | AttemptStarted
+    | AttemptEnded
+    | AttemptRestored
+    | PlacementRefused
+)

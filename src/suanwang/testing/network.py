@@ -1,0 +1,111 @@
+"""A small network on a real database, for tests and benchmarks; everything goes through `control`."""
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from itertools import count
+
+from suanwang.catalogue import read_catalogue
+from suanwang.control import network, schedule, submit, sync
+from suanwang.control.network import Joining
+from suanwang.control.schedule import Brain
+from suanwang.domain.centre import Catalogue, Centre, Node, Offer, Pool
+from suanwang.domain.job import JobSpec, Variant
+from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
+from suanwang.protocol import SyncReply
+from suanwang.store.answer import Call
+from suanwang.store.db import Database
+from suanwang.testing.centre import FakeCentre
+from suanwang.wire import SubmittedJob
+
+ADMIN = Actor("admin", network.NETWORK_ID, Role.NETWORK_ADMIN)
+START_S = 1_700_000_000
+
+
+def job_spec(
+    name: str = "job", *, chips: int = 1, nodes: int = 1, walltime_s: int = 3_600, chip: str = "A100"
+) -> JobSpec:
+    return JobSpec(name, (Variant(chip, chips),), "true", num_nodes=nodes, walltime_s=walltime_s)
+
+
+@dataclass(slots=True)
+class SmallNetwork:
+    """Virtual time, fake centres, everything else real."""
+
+    db: Database
+    now_s: int = START_S
+    catalogue: Catalogue = field(default_factory=read_catalogue)
+    policy: Policy = field(default_factory=Policy)
+    centres: dict[str, FakeCentre] = field(default_factory=dict)
+    brain: Brain | None = None
+    _keys: "count[int]" = field(default_factory=count)
+
+    def call(self, actor: Actor, key: str | None = None) -> Call:
+        name = key or f"key-{next(self._keys)}"
+        return Call(actor.organisation_id, name, sha256(name.encode()).digest())
+
+    async def found(self) -> None:
+        await network.found_network(self.db, "secret-of-the-first-administrator", self.now_s)
+
+    async def add_tenant(self, tenant_id: str, cash_fen: int, facts: dict[str, object] | None = None) -> Actor:
+        new = Organisation(tenant_id, tenant_id.title(), OrganisationKind.TENANT, facts or {})
+        await network.add_organisation(self.db, ADMIN, new, self.call(ADMIN), self.now_s)
+        if cash_fen:
+            await network.top_up(self.db, ADMIN, tenant_id, cash_fen, self.call(ADMIN), self.now_s)
+        return Actor(f"token-{tenant_id}", tenant_id, Role.TENANT_ADMIN)
+
+    async def add_centre(
+        self,
+        centre_id: str,
+        *,
+        chip: str = "a100-sxm-80g",
+        nodes: int = 2,
+        chips: int = 8,
+        fen_per_chip_hour: int = 1_000,
+        provider: dict[str, object] | None = None,
+    ) -> FakeCentre:
+        owner = Organisation(f"{centre_id}-org", centre_id.title(), OrganisationKind.CENTRE, {})
+        await network.add_organisation(self.db, ADMIN, owner, self.call(ADMIN), self.now_s)
+        pool = Pool(
+            f"{centre_id}-pool",
+            centre_id,
+            chip,
+            tuple(Node(f"n{i}", chips, 64) for i in range(nodes)),
+            Offer(fen_per_chip_hour, 10 * 86_400),  # house: ten days, any long limit
+        )
+        where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
+        joining = Joining(where, (pool,))
+        await network.join_centre(self.db, self.catalogue, ADMIN, joining, owner.id, self.call(ADMIN), self.now_s)
+        self.centres[centre_id] = FakeCentre(centre_id)
+        return self.centres[centre_id]
+
+    async def submit(self, actor: Actor, *specs: JobSpec, key: str | None = None) -> list[SubmittedJob]:
+        return await submit.submit_jobs(self.db, self.catalogue, actor, specs, self.call(actor, key), self.now_s)
+
+    async def think(self) -> None:
+        """The brain decides until it has nothing left to do."""
+        if self.brain is None:
+            self.brain = await schedule.awaken(self.db, self.catalogue, self.now_s)
+        await schedule.schedule(self.db, self.brain, self.policy, self.now_s)
+        while self.brain.refused:
+            await schedule.schedule(self.db, self.brain, self.policy, self.now_s)
+
+    async def sync(self, centre: FakeCentre) -> SyncReply:
+        """One exchange of one centre's agent."""
+        request = centre.request(self.now_s)
+        actor = Actor(f"agent-{centre.centre_id}", f"{centre.centre_id}-org", Role.CENTRE_AGENT, centre.centre_id)
+        taken = await sync.take_reports(self.db, self.catalogue, actor, centre.centre_id, request, self.now_s)
+        version, orders = await sync.read_orders(self.db, self.catalogue, centre.centre_id, centre.version)
+        reply = SyncReply(now_s=self.now_s, version=version, orders=orders, refused=taken.refused)
+        centre.take(request, reply, self.now_s)
+        return reply
+
+    async def turn(self, seconds: int = 0) -> None:
+        """Time passes; every centre syncs, the brain thinks, every centre syncs again."""
+        self.now_s += seconds
+        for centre in self.centres.values():
+            centre.advance(self.now_s)
+            await self.sync(centre)
+        await self.think()
+        for centre in self.centres.values():
+            await self.sync(centre)

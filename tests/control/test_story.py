@@ -1,0 +1,266 @@
+"""One job, one voucher, from the first call to the settled bill, on a real database in virtual time."""
+
+from uuid import UUID
+
+import pytest
+
+from suanwang.control import settle, submit, voucher
+from suanwang.control.prove import prove
+from suanwang.domain.job import Cause, JobState
+from suanwang.domain.ledger import tenant_cash
+from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
+from suanwang.control import network
+from suanwang.errors import Conflict, InsufficientValue, Refused
+from suanwang.protocol import RunOrder
+from suanwang.store import attempt as attempts
+from suanwang.store import job as jobs
+from suanwang.store import ledger
+from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
+from suanwang.wire import ContractPart, NewClaim, NewProgramme
+
+HOUR_S = 3_600  # house: the test's own arithmetic
+
+
+async def state_of(net: SmallNetwork, job_id: str) -> JobState:
+    async with net.db.transaction() as tx:
+        return JobState((await jobs.job(tx, UUID(job_id)))["state"])
+
+
+async def cash_fen(net: SmallNetwork, tenant_id: str) -> int:
+    async with net.db.transaction() as tx:
+        return await ledger.balance_fen(tx, tenant_cash(tenant_id))
+
+
+async def assert_proofs(net: SmallNetwork, *, over: bool = True) -> None:
+    found = await prove(net.db, net.now_s)
+    broken = {one.name: one.contradictions for one in found.proofs if not one.holds}
+    assert not broken, broken
+    assert found.hold
+
+
+async def test_one_job_is_placed_run_metered_charged_and_released(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000)
+    centre = await net.add_centre("east")
+    centre.run_s = lambda order: (1_801, Cause.SUCCEEDED)
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec(chips=2))
+    assert submitted.estimate_fen == submitted.cash_hold_fen == 2_000
+    assert await cash_fen(net, "acme") == 98_000
+    await net.turn(1)
+    assert await state_of(net, submitted.job_id) is JobState.RUNNING
+    await net.turn(1_801)
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    # 1,801 s x 2 chips x 10.00 yuan an hour = 10.005..., rounded down once
+    assert await cash_fen(net, "acme") == 100_000 - 1_000
+    await assert_proofs(net)
+    assert centre.starts == [(submitted.job_id, 1)]
+
+
+async def test_a_repeated_submission_is_the_first_one(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000)
+    await net.add_centre("east")
+    first = await net.submit(tenant, job_spec(), job_spec(), key="same")
+    assert await net.submit(tenant, job_spec(), job_spec(), key="same") == first
+    async with net.db.transaction() as tx:
+        assert sum((await jobs.count_states(tx)).values()) == 2
+    assert await cash_fen(net, "acme") == 98_000
+
+
+async def test_the_same_key_with_another_request_is_refused(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000)
+    await net.add_centre("east")
+    call = net.call(tenant, "same")
+    await submit.submit_jobs(net.db, net.catalogue, tenant, [job_spec()], call, net.now_s)
+    other = type(call)(call.organisation_id, call.key, b"x" * 32)
+    with pytest.raises(Conflict) as refused:
+        await submit.submit_jobs(net.db, net.catalogue, tenant, [job_spec()], other, net.now_s)
+    assert refused.value.code == "IDEMPOTENCY_KEY_REUSED"
+    assert await cash_fen(net, "acme") == 99_000
+
+
+async def test_without_money_nothing_happens(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("poor", 999)
+    await net.add_centre("east")
+    with pytest.raises(InsufficientValue) as refused:
+        await net.submit(tenant, job_spec())
+    assert refused.value.facts == {"needed_fen": 1_000, "available_fen": 999}
+    async with net.db.transaction() as tx:
+        assert await jobs.count_states(tx) == {}
+
+
+async def test_a_job_no_centre_can_run_is_refused_with_every_reason(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    await net.add_centre("east")
+    await net.add_centre("west", chip="ascend-910b3")
+    with pytest.raises(Refused) as refused:
+        await net.submit(tenant, job_spec(chips=9))
+    assert refused.value.code == "NO_POOL"
+    codes = {pool: why["code"] for pool, why in refused.value.facts["pools"].items()}
+    assert codes == {"east-pool": "NODE_TOO_SMALL", "west-pool": "CHIP_MISMATCH"}
+
+
+async def test_a_killed_job_resumes_elsewhere_and_lost_work_is_free(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000)
+    east = await net.add_centre("east", nodes=1, chips=1, fen_per_chip_hour=1_000)
+    west = await net.add_centre("west", nodes=1, chips=1, fen_per_chip_hour=2_000)
+    east.run_s = west.run_s = lambda order: (HOUR_S, Cause.SUCCEEDED)
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec())
+    await net.turn()
+    key = (submitted.job_id, 1)
+    assert east.live == [key]
+    net.now_s += 1_000
+    east.save(key, step=10, at_s=net.now_s - 100)
+    await net.turn()
+    east.end(key, net.now_s, Cause.KILLED)
+    # Somebody else takes the freed place first, so the recovering job is better off in the west.
+    async with net.db.transaction() as tx:
+        before = await attempts.charges_of_job(tx, UUID(submitted.job_id))
+    assert [(line["until_s"] - line["from_s"], line["kept"]) for line in before] == [(900, True)]
+    await net.submit(tenant, job_spec("other"))
+    await net.sync(east)
+    net.centres.pop("east")
+    await net.think()
+    await net.sync(west)
+    resumed = [running.order for running in west.attempts.values()]
+    second = [order for order in resumed if order.job_id == submitted.job_id]
+    if second:
+        assert isinstance(second[0], RunOrder)
+        assert second[0].attempt == 2
+        assert second[0].resume_from is not None
+        assert second[0].resume_from.step == 10
+    async with net.db.transaction() as tx:
+        charges = await attempts.charges_of_job(tx, UUID(submitted.job_id))
+    assert [(c["kept"], c["amount_fen"]) for c in charges] == [(True, 250), (False, 0)]
+    assert charges[1]["until_s"] - charges[1]["from_s"] == 100
+    await assert_proofs(net)
+
+
+async def test_cancel_before_and_after_placement(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000)
+    east = await net.add_centre("east", nodes=1, chips=1)
+    await net.turn()
+    running, waiting = await net.submit(tenant, job_spec("running"), job_spec("waiting"))
+    await net.turn(1)
+    waits = running if await state_of(net, running.job_id) is JobState.QUEUED else waiting
+    runs = waiting if waits is running else running
+    cancelled = await submit.cancel_job(net.db, tenant, UUID(waits.job_id), net.call(tenant), net.now_s)
+    assert cancelled is JobState.CANCELLED
+    asked = await submit.cancel_job(net.db, tenant, UUID(runs.job_id), net.call(tenant), net.now_s)
+    assert asked is JobState.CANCELLING
+    await net.turn(36)
+    await net.turn(1)
+    assert await state_of(net, runs.job_id) is JobState.CANCELLED
+    assert east.live == []
+    # The 36 seconds until the centre heard of it are paid: 10.00 yuan an hour.
+    assert await cash_fen(net, "acme") == 100_000 - 10
+    await assert_proofs(net)
+
+
+async def test_reports_late_twice_and_out_of_order_are_applied_once(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000)
+    east = await net.add_centre("east")
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec())
+    await net.turn()
+    key = (submitted.job_id, 1)
+    spool = []
+    for step in range(1, 6):
+        net.now_s += 60
+        east.save(key, step, net.now_s)
+        spool.append(east.outbox[key])
+    net.now_s += 60
+    east.end(key, net.now_s, Cause.SUCCEEDED)
+    spool.append(east.outbox[key])
+    net.now_s += HOUR_S
+    for report in (spool[2], spool[0], spool[5], spool[1], spool[5], spool[4]):
+        east.outbox[key] = report
+        await net.sync(east)
+    async with net.db.transaction() as tx:
+        usage = await attempts.usage_of_job(tx, UUID(submitted.job_id))
+        charged = (await jobs.job(tx, UUID(submitted.job_id)))["charged_fen"]
+    assert sum(u["until_s"] - u["from_s"] for u in usage) == 360
+    assert charged == 100
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    assert east.refused == []
+    await assert_proofs(net)
+
+
+BEIJING = """
+id: test-2023
+name_zh: 测试
+issuer_zh: 测试
+jurisdiction: 北京
+eligibility: {registered_in: [北京], entity_types: [software_firm]}
+service: {kinds: [intelligent], uses: [training]}
+providers: {mode: whitelist, list: [partners]}
+rates: [{when: {}, rate_max_bp: 2000}]
+caps: {per_entity_year_fen: 200000000}
+redemption: {flow: FLOW}
+"""
+OFFICER = Actor("officer", "agency", Role.PROGRAMME_OFFICER)
+
+
+async def programme(net: SmallNetwork, flow: str, budget_fen: int = 10**9, automatic_fen: int = 10**8) -> None:
+    agency = Organisation("agency", "Agency", OrganisationKind.AGENCY, {})
+    await network.add_organisation(net.db, ADMIN, agency, net.call(ADMIN), net.now_s)
+    new = NewProgramme(rules=BEIJING.replace("FLOW", flow), automatic_limit_fen=automatic_fen)
+    await voucher.add_programme(net.db, OFFICER, new, net.call(OFFICER), net.now_s)
+    await voucher.fund(net.db, OFFICER, "test-2023", budget_fen, net.call(OFFICER), net.now_s)
+
+
+FACTS = {"registered_in": "北京", "entity_type": "software_firm", "legal_person": True, "startup": True}
+CLAIM = NewClaim(
+    programme_id="test-2023",
+    contract_id="C1",
+    signed_on="2023-11-01",
+    term_days=100,
+    parts=(ContractPart(kind="intelligent", amount_fen=100_000), ContractPart(kind="storage", amount_fen=7)),
+)
+
+
+@pytest.mark.parametrize("flow", ["reimburse", "offset"])
+async def test_one_voucher_from_budget_to_settlement(net: SmallNetwork, flow: str) -> None:
+    tenant = await net.add_tenant("startup", 100_000, FACTS)
+    east = await net.add_centre("east", nodes=1, chips=1, provider={"on_list": ["partners"]})
+    await net.add_centre("west", fen_per_chip_hour=5_000)
+    east.run_s = lambda order: (HOUR_S // 2, Cause.SUCCEEDED)
+    await programme(net, flow)
+    given = await voucher.claim(net.db, tenant, CLAIM, net.call(tenant), net.now_s)
+    assert (given.state, given.granted_fen, given.base_fen, given.rate_bp) == ("granted", 20_000, 100_000, 2_000)
+    assert given.centres == ["east"]
+    assert [reason.code for reason in given.refused_centres["west"]] == ["PROVIDER_NOT_ELIGIBLE"]
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec(walltime_s=HOUR_S))
+    await net.turn()
+    await net.turn(HOUR_S // 2)
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    await assert_proofs(net)
+    owed = {(p.kind, p.payee): p for p in await settle.settle(net.db, ADMIN, net.call(ADMIN, "month"), net.now_s)}
+    paid = owed["centre", "east"]
+    assert paid.cash_fen + sum(paid.voucher_fen.values()) == 500
+    if flow == "reimburse":
+        assert (paid.cash_fen, owed["tenant", "startup"].voucher_fen) == (500, {"test-2023": 100})
+        assert await cash_fen(net, "startup") == 100_000 - 500
+    else:
+        assert (paid.cash_fen, paid.voucher_fen) == (0, {"test-2023": 500})
+        assert await cash_fen(net, "startup") == 100_000
+    await settle.settle(net.db, ADMIN, net.call(ADMIN, "month"), net.now_s)
+    async with net.db.transaction() as tx:
+        assert await settle.owed(tx) == []
+    await assert_proofs(net)
+
+
+async def test_a_claim_above_the_automatic_limit_waits_for_an_officer(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("startup", 0, FACTS)
+    await net.add_centre("east", provider={"on_list": ["partners"]})
+    await programme(net, "reimburse", automatic_fen=1_000)
+    given = await voucher.claim(net.db, tenant, CLAIM, net.call(tenant), net.now_s)
+    assert (given.state, given.assessed_fen, given.granted_fen, given.voucher_id) == ("verified", 20_000, 0, None)
+    decided = await voucher.decide(net.db, OFFICER, UUID(given.claim_id), 15_000, net.call(OFFICER), net.now_s)
+    assert (decided.state, decided.granted_fen) == ("granted", 15_000)
+    with pytest.raises(Conflict):
+        await voucher.decide(net.db, OFFICER, UUID(given.claim_id), 1, net.call(OFFICER), net.now_s)
+    again = await voucher.claim(net.db, tenant, CLAIM, net.call(tenant), net.now_s)
+    assert [refusal.code for refusal in again.refusals] == ["CONTRACT_ALREADY_CLAIMED"]
+    await assert_proofs(net)
