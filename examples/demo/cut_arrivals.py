@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO
 
-CLUSTER = "6c71a0"
-FIRST = datetime.fromisoformat("2017-11-10 04:17:51")
-LAST = datetime.fromisoformat("2017-11-10 06:28:25")
+CLUSTER = "ee9e8c"
+FIRST = datetime.fromisoformat("2017-10-28 00:42:12")
+LAST = datetime.fromisoformat("2017-10-28 21:37:59")
 MAX_GPUS = 8
-"""The largest node of the three centres."""
+"""Chips of the largest node of the three centres; jobs that ask for more are left out."""
 
 
 class Arrival(NamedTuple):

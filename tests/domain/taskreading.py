@@ -4,6 +4,7 @@ from textwrap import dedent
 from typing import Any
 
 import pytest
+from hypothesis import strategies as st
 
 from suanwang.domain.job import JobSpec, Variant, check
 from suanwang.taskfile import Notice, TaskDefaults, TaskOverrides, TaskRefused, read_task
@@ -11,6 +12,8 @@ from suanwang.taskfile import Notice, TaskDefaults, TaskOverrides, TaskRefused, 
 SHA256 = "5f" * 32
 TIMED = TaskOverrides(walltime_s=60)
 """So that NO_WALLTIME does not stand in every answer."""
+PRINTABLE = st.characters(exclude_categories=("C", "Z"), include_characters=" ")
+"""What `str.isprintable` calls printable."""
 
 
 def task(text: str, overrides: TaskOverrides = TIMED, **defaults: Any) -> tuple[JobSpec, dict[str, Notice]]:

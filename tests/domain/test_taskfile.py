@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from suanwang.domain.job import BlobWorkdir, GitWorkdir, JobSpec, Objective, Variant
 from suanwang.taskfile import TaskDefaults, TaskOverrides, TaskRefused, read_task
-from tests.domain.taskreading import SHA256, TIMED, problems, task
+from tests.domain.taskreading import PRINTABLE, SHA256, TIMED, problems, task
 
 # Whole files, as people write them
 
@@ -279,7 +279,7 @@ def test_names_come_through() -> None:
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.text(min_size=1, max_size=128).filter(str.isprintable))
+@given(st.text(PRINTABLE, min_size=1, max_size=128))
 def test_any_printable_name_comes_through(name: str) -> None:
     for allow_unicode in (True, False):
         text = yaml.safe_dump({"name": name, "run": "x"}, allow_unicode=allow_unicode)

@@ -140,10 +140,10 @@ RATE = st.integers(0, 10_000)
 KIND = st.sampled_from(["intelligent", "super", "storage"])
 USES = st.lists(st.sampled_from(["training", "inference"]), max_size=2, unique=True).map(tuple)
 MAYBE_FLAG = st.none() | st.booleans()
-WHENS = st.builds(When, MAYBE_FLAG, MAYBE_FLAG, MAYBE_FLAG, USES, WORDS)
+WHENS = st.builds(When, MAYBE_FLAG, MAYBE_FLAG, MAYBE_FLAG, USES, WORDS).filter(lambda when: when != When())
 CRITERIA = st.builds(
     Criterion, MAYBE_FLAG, MAYBE_FLAG, st.none() | WORD, st.none() | WORD, st.none() | st.integers(0, 9), st.none()
-)
+).filter(lambda criterion: criterion != Criterion())
 PROVIDER_RULES = st.one_of(
     st.just(Providers()),
     st.just(Providers(ProviderMode.WHITELIST, ("a",))),
@@ -161,9 +161,9 @@ CAPS = st.builds(
     st.sampled_from(Counts),
     WORDS,
 )
-RATES = st.builds(
-    lambda tiers, last: (*tiers, Rate(last)), st.lists(st.builds(Rate, RATE, WHENS), max_size=2), st.integers(1, 10_000)
-)
+TIERS = st.lists(st.builds(Rate, RATE, WHENS), min_size=1, max_size=3)
+LAST_RATE = st.builds(Rate, st.integers(1, 10_000))
+RATES = st.builds(lambda tiers, last: (*tiers[1:], last), TIERS, LAST_RATE)
 SIMPLE = st.builds(
     Programme,
     id=st.just("any"),
@@ -176,7 +176,7 @@ SIMPLE = st.builds(
 STRICT = st.builds(
     Programme,
     id=st.just("any"),
-    rates=st.lists(st.builds(Rate, RATE, WHENS), min_size=1, max_size=3).map(tuple),
+    rates=TIERS.map(tuple) | RATES,
     valid_from=st.none() | DAY,
     eligibility=st.builds(Eligibility, WORDS, WORDS, st.booleans(), st.none() | st.integers(0, 5), WORDS, WORDS),
     service=st.builds(

@@ -4,8 +4,8 @@
     report   sends what is new at once                                                  exchange
     look     asks the driver what there is, reconciles, writes down, acts               observer
 
-What to do is decided by `attempt` and `reconcile`, which are pure. Whatever is slow (driver, disk) runs in threads. Jobs
-are never ended by the end of the agent, and a new agent takes them over from the journal.
+What to do is decided by `attempt` and `reconcile`, which are pure. Whatever is slow (driver, disk) runs in threads.
+Jobs are never ended by the end of the agent, and a new agent takes them over from the journal.
 """
 
 import asyncio

@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 from suanwang.agent.attempt import NEEDS_NO_CHECKPOINT, Attempt, Wanted, adopted, begun, closed, noted, progressed
 from suanwang.agent.drivers.driver import AttemptKey, Observation
@@ -13,7 +14,7 @@ from suanwang.agent.hub import fetch_materials
 from suanwang.agent.memory import MIN_PAUSE_S, Memory, backoff_s, clock_s
 from suanwang.agent.progress import ProgressSlice
 from suanwang.agent.reconcile import Action, Adopt, Close, Look, Note, Start, Stop, reconcile
-from suanwang.agent.upload import Uploads
+from suanwang.agent.upload import UPLOADS, Uploads
 from suanwang.domain.job import Cause, Phase
 from suanwang.errors import Failed, Refused
 
@@ -228,13 +229,14 @@ class Observer:
                     log.warning("attempt %s cannot be cleaned up: %s", key, error)
             async with memory.changing:
                 await memory.forget(gone)
-        await asyncio.to_thread(self._clean_blobs, before_s)
+        for name in (BLOBS, UPLOADS):
+            await asyncio.to_thread(_remove_older, memory.config.state_dir / name, before_s)
 
-    def _clean_blobs(self, before_s: int) -> None:
-        folder = self._memory.config.state_dir / BLOBS
-        for path in folder.iterdir() if folder.exists() else ():
-            if path.stat().st_mtime < before_s:
-                path.unlink(missing_ok=True)
+
+def _remove_older(folder: Path, before_s: int) -> None:
+    for path in folder.iterdir() if folder.exists() else ():
+        if path.stat().st_mtime < before_s:
+            path.unlink(missing_ok=True)
 
 
 def _is_old(attempt: Attempt, before_s: int) -> bool:

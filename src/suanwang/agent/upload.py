@@ -41,24 +41,25 @@ class Uploads:
         return mark != attempt.mark or time.monotonic() >= not_before
 
     async def _upload(self, attempt: Attempt, mark: CheckpointMark) -> None:
+        memory = self._memory
         try:
             async with self._slots:
                 checkpoint, final = await self._send(attempt.key, mark)
+            self._plan_retry(attempt.key, mark, final)
+            async with memory.changing:
+                before = memory.attempts.get(attempt.key)
+                if before is not None:
+                    await memory.change([kept(before, mark, checkpoint, clock_s(), final)])
         finally:
             self._running.discard(attempt.key)
-        if final:
-            self._retry.pop(attempt.key, None)
-        else:
-            known, tries, _ = self._retry.get(attempt.key, (None, 0, 0.0))
+        memory.look_now.set()
+
+    def _plan_retry(self, key: AttemptKey, mark: CheckpointMark, final: bool) -> None:
+        known, tries, _ = self._retry.pop(key, (None, 0, 0.0))
+        if not final:
             tries = tries + 1 if known == mark else 1
             pause_s = min(MAX_RETRY_S, FIRST_RETRY_S * 2 ** min(tries - 1, 10))
-            self._retry[attempt.key] = (mark, tries, time.monotonic() + pause_s)
-        memory = self._memory
-        async with memory.changing:
-            before = memory.attempts.get(attempt.key)
-            if before is not None:
-                await memory.change([kept(before, mark, checkpoint, clock_s(), final)])
-        memory.look_now.set()
+            self._retry[key] = (mark, tries, time.monotonic() + pause_s)
 
     async def _send(self, key: AttemptKey, mark: CheckpointMark) -> tuple[Checkpoint | None, bool]:
         """What to report of the checkpoint, and whether that is final. None: nothing to report."""

@@ -5,16 +5,17 @@ record, supervisor or driver, holds the attempt's lock. The nodes of the pools a
 counted by index, and no two live attempts share one. Limits of memory and processor time are left to the machine.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import signal
 import stat
-import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -62,7 +63,8 @@ class LocalDriver:
         self._grace_s, self._warn_s = grace_s, warn_s
         self._shell = shutil.which("bash") or "/bin/sh"
         self._boot_id = runner.boot_id()
-        self._children: dict[AttemptKey, subprocess.Popen[bytes]] = {}
+        self._children: dict[AttemptKey, int] = {}
+        """Supervisors that this process must collect when they have ended."""
         self._ended: dict[AttemptKey, Observation] = {}
         self._choosing = threading.Lock()
         for folder in (self.runs, self._trash):
@@ -88,12 +90,17 @@ class LocalDriver:
             return
         self._check(order)
         folder.mkdir(exist_ok=True, mode=0o700)
+        with _alone(folder):
+            if not _began(folder):
+                self._prepare(key, folder, order, materials)
+                self._launch(key, folder)
+
+    def _prepare(self, key: AttemptKey, folder: Path, order: RunOrder, materials: Materials) -> None:
         resumed = workspace.prepare(folder, order, materials)
         (folder / "clone.sh").write_text(_CLONE)
         (folder / "setup.sh").write_text(order.setup)
         (folder / "run.sh").write_text(order.run)
         self._plan(key, folder, order, resumed)
-        self._launch(key, folder)
 
     def _check(self, order: RunOrder) -> None:
         """Refuse an order that can never run here. Raises InvalidInput."""
@@ -187,31 +194,34 @@ class LocalDriver:
     def _launch(self, key: AttemptKey, folder: Path) -> None:
         """Start a supervisor and wait until it has left its mark. A second one beside it would exit at once."""
         errors = folder / "runner.err"
-        with errors.open("ab") as error_file:
-            child = subprocess.Popen(
-                [sys.executable, "-I", "-S", runner.__file__, str(folder)],
-                env={"PATH": os.environ.get("PATH", os.defpath), runner.MARK: str(folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=error_file,
-                start_new_session=True,
-                cwd="/",
-            )
-        self._children[key] = child
+        child = os.posix_spawn(
+            sys.executable,
+            [sys.executable, "-I", "-S", runner.__file__, str(folder)],
+            {"PATH": os.environ.get("PATH", os.defpath), runner.MARK: str(folder)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0),
+                (os.POSIX_SPAWN_OPEN, 2, errors, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600),
+            ],
+            setsid=True,
+        )
         give_up_at = time.monotonic() + LAUNCH_PATIENCE_S
         while not _began(folder):
-            if child.poll():
-                last = errors.read_text(errors="replace").strip().splitlines()[-1:]
-                raise Failed(f"the supervisor did not start: {' '.join(last)}", code="NO_SUPERVISOR")
-            if time.monotonic() > give_up_at:
+            status = _exit_status(child)
+            if status is None and time.monotonic() > give_up_at:
+                self._children[key] = child
                 raise Failed("the supervisor has not started yet", code="NO_SUPERVISOR")
+            if status is not None and not _began(folder):
+                last = errors.read_text(errors="replace").strip().splitlines()[-1:]
+                raise Failed(f"the supervisor did not start ({status}): {' '.join(last)}", code="NO_SUPERVISOR")
             time.sleep(LAUNCH_PAUSE_S)
+        self._children[key] = child
 
     # -- observe -------------------------------------------------------------------------------------------------
 
     def observe(self) -> Mapping[AttemptKey, Observation]:
         for key, child in list(self._children.items()):
-            if child.poll() is not None:  # Collects it; what it means is in the record.
+            if _exit_status(child) is not None:  # What it means is in the record.
                 self._children.pop(key, None)
         seen = {}
         for key in self._keys():
@@ -327,6 +337,14 @@ class LocalDriver:
         return [key for entry in os.scandir(self.runs) if (key := workspace.key_of(entry.name)) is not None]
 
 
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """One start of an attempt at a time, also of several drivers."""
+    with (folder / "start.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 def _began(folder: Path) -> bool:
     return (folder / runner.START).exists() or (folder / runner.EXIT).exists()
 
@@ -381,6 +399,15 @@ def _end_processes(folder: Path) -> bool:
             return False
         time.sleep(LAUNCH_PAUSE_S)
     return True
+
+
+def _exit_status(child: int) -> int | None:
+    """The exit code of a child that has ended, or -1 if it is no child any more; None while it runs."""
+    try:
+        pid, status = os.waitpid(child, os.WNOHANG)
+    except ChildProcessError:
+        return -1
+    return os.waitstatus_to_exitcode(status) if pid else None
 
 
 def _terminate(pid: int, start_ticks: int) -> None:

@@ -440,6 +440,7 @@ def exit_record(started_s: int | None, ended_s: int, ending: Ending) -> dict[str
 
 
 def main(folder: Path) -> int:
+    os.chdir("/")
     lock = take_lock(folder)
     if lock is None or (folder / START).exists() or (folder / EXIT).exists():
         return 0
@@ -466,4 +467,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(Path(sys.argv[1])))
+    raise SystemExit(main(Path(sys.argv[1]).resolve()))

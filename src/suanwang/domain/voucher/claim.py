@@ -137,11 +137,13 @@ def entity_ceilings(
 def _ceiling(
     limit: Limit, cap_fen: int, field: str, counted_fen: int, again_from: str | None, shrink: Shrink
 ) -> Ceiling:
+    left_fen = cap_fen - counted_fen
+
     def lift(amount_fen: int) -> Change:
-        return Change(field, counted_fen, cap_fen - amount_fen) if amount_fen <= cap_fen else shrink(cap_fen)
+        return Change(field, counted_fen, cap_fen - amount_fen) if amount_fen <= cap_fen else shrink(max(left_fen, 0))
 
     found = finding(RefusalCode.CAP_REACHED, f"caps.{limit}_fen", cap_fen, lift(1), again_from=again_from)
-    return Ceiling(limit, cap_fen - counted_fen, found, lift, again_from)
+    return Ceiling(limit, left_fen, found, lift, again_from)
 
 
 def _claim_ceilings(

@@ -1,7 +1,13 @@
+"""When the nodes of a pool have a demand (chips, CPUs) free: sorted, kept up to date, reservations aside."""
+
+import numpy as np
+
+from suanwang.domain.scheduling.kernel.columns import CLAIM, DEMAND, JOB, NEVER, NODE, POOL, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.compiling import compiled
 
 
 @compiled
-def _rank(times: Array, first: int, end: int, at_s: int) -> int:
+def rank(times: Array, first: int, end: int, at_s: int) -> int:
     """How many of times[first:end] are not later than `at_s`."""
     low, high = first, end
     while low < high:
@@ -14,7 +20,7 @@ def _rank(times: Array, first: int, end: int, at_s: int) -> int:
 
 
 @compiled
-def _free_from(t: Tables, node: int, chips: int, cpus: int) -> int:
+def free_from(t: Tables, node: int, chips: int, cpus: int) -> int:
     """-NEVER: free now; NEVER: the node is too small; else the expected end that makes it free."""
     chips -= t.nodes[NODE.free_chips, node]
     cpus -= t.nodes[NODE.free_cpus, node] if cpus else 0
@@ -25,32 +31,38 @@ def _free_from(t: Tables, node: int, chips: int, cpus: int) -> int:
         job = t.claims[CLAIM.job, claim]
         chips -= t.jobs[JOB.chips, job]
         cpus -= t.jobs[JOB.cpus, job]
-        since_s, claim = t.jobs[JOB.end, job], t.claims[CLAIM.next, claim]
+        since_s, claim = t.jobs[JOB.end_s, job], t.claims[CLAIM.next, claim]
     return since_s
 
 
 @compiled
-def _profile(t: Tables, pool: int, chips: int, cpus: int) -> int:
+def profile(t: Tables, pool: int, chips: int, cpus: int) -> int:
     """Where the sorted times of this demand begin. Only nodes that changed since the last look are looked at again."""
     demands, count, first_node = t.size[SIZE.demands], t.pools[POOL.nodes, pool], t.pools[POOL.node, pool]
     slot = pool * demands
-    while slot < (pool + 1) * demands and (t.demands[DEMAND.chips, slot] != chips or t.demands[DEMAND.cpus, slot] != cpus):
+    while slot < (pool + 1) * demands and (
+        t.demands[DEMAND.chips, slot] != chips or t.demands[DEMAND.cpus, slot] != cpus
+    ):
         slot += 1
     if slot == (pool + 1) * demands:
         slot = pool * demands + t.pools[POOL.next_demand, pool] % demands
         t.pools[POOL.next_demand, pool] += 1
         t.size[SIZE.evicted] += t.demands[DEMAND.chips, slot] >= 0
-        t.demands[DEMAND.chips, slot], t.demands[DEMAND.cpus, slot], t.demands[DEMAND.changes, slot] = chips, cpus, -NEVER
+        t.demands[DEMAND.chips, slot], t.demands[DEMAND.cpus, slot], t.demands[DEMAND.changes, slot] = (
+            chips,
+            cpus,
+            -1,
+        )
     first = first_node * demands + (slot - pool * demands) * count
     changes, seen = t.pools[POOL.changes, pool], t.demands[DEMAND.changes, slot]
-    if (changes - seen) * 4 > count:
+    if seen < 0 or (changes - seen) * 4 > count:
         for local in range(count):
-            t.free_from[first + local] = _free_from(t, first_node + local, chips, cpus)
+            t.free_from[first + local] = free_from(t, first_node + local, chips, cpus)
         t.times[first : first + count] = np.sort(t.free_from[first : first + count])
     else:
         for change in range(seen, changes):
             node = t.changed[first_node + change % count]
-            old, new = t.free_from[first + node - first_node], _free_from(t, node, chips, cpus)
+            old, new = t.free_from[first + node - first_node], free_from(t, node, chips, cpus)
             if old != new:
                 t.free_from[first + node - first_node] = new
                 _resort(t.times, first, first + count, old, new)
@@ -61,7 +73,7 @@ def _profile(t: Tables, pool: int, chips: int, cpus: int) -> int:
 @compiled
 def _resort(times: Array, first: int, end: int, old: int, new: int) -> None:
     """One value of a sorted stretch becomes another."""
-    at = first + _rank(times, first, end, old) - 1
+    at = first + rank(times, first, end, old) - 1
     while at + 1 < end and times[at + 1] < new:
         times[at] = times[at + 1]
         at += 1
@@ -72,14 +84,12 @@ def _resort(times: Array, first: int, end: int, old: int, new: int) -> None:
 
 
 @compiled
-def _count_free(t: Tables, pool: int, chips: int, cpus: int) -> int:
+def count_free(t: Tables, pool: int, chips: int, cpus: int) -> int:
     """How many nodes have the demand free now, reservations aside."""
     if cpus == 0:
         count = 0
         for level in range(chips, t.pools[POOL.levels, pool]):
             count += t.levels[t.pools[POOL.level, pool] + level]
         return count
-    first = _profile(t, pool, chips, cpus)
-    return _rank(t.times, first, first + t.pools[POOL.nodes, pool], -NEVER)
-
-
+    first = profile(t, pool, chips, cpus)
+    return rank(t.times, first, first + t.pools[POOL.nodes, pool], -NEVER)

@@ -1,14 +1,18 @@
+"""The queue: jobs that wait, in the policy's order."""
+
+from suanwang.domain.scheduling.kernel.columns import JOB, ORDER, SIZE, Tables
+from suanwang.domain.scheduling.kernel.compiling import compiled
 
 
 @compiled
 def _before(t: Tables, a: int, b: int) -> bool:
     order = t.size[SIZE.order]
-    if order == ORDER.sjf and t.jobs[JOB.walltime, a] != t.jobs[JOB.walltime, b]:
-        return t.jobs[JOB.walltime, a] < t.jobs[JOB.walltime, b]
+    if order == ORDER.sjf and t.jobs[JOB.walltime_s, a] != t.jobs[JOB.walltime_s, b]:
+        return t.jobs[JOB.walltime_s, a] < t.jobs[JOB.walltime_s, b]
     if order == ORDER.priority and t.jobs[JOB.priority, a] != t.jobs[JOB.priority, b]:
         return t.jobs[JOB.priority, a] > t.jobs[JOB.priority, b]
-    if t.jobs[JOB.submitted, a] != t.jobs[JOB.submitted, b]:
-        return t.jobs[JOB.submitted, a] < t.jobs[JOB.submitted, b]
+    if t.jobs[JOB.submitted_s, a] != t.jobs[JOB.submitted_s, b]:
+        return t.jobs[JOB.submitted_s, a] < t.jobs[JOB.submitted_s, b]
     for word in range(JOB.tie, JOB.arrival + 1):
         if t.jobs[word, a] != t.jobs[word, b]:
             return t.jobs[word, a] < t.jobs[word, b]
@@ -16,7 +20,7 @@ def _before(t: Tables, a: int, b: int) -> bool:
 
 
 @compiled
-def _position(t: Tables, job: int) -> int:
+def position(t: Tables, job: int) -> int:
     low, high = 0, t.size[SIZE.queued]
     while low < high:
         middle = (low + high) >> 1
@@ -28,8 +32,8 @@ def _position(t: Tables, job: int) -> int:
 
 
 @compiled
-def _enqueue(t: Tables, job: int) -> None:
-    at = _position(t, job)
+def enqueue(t: Tables, job: int) -> None:
+    at = position(t, job)
     for place in range(t.size[SIZE.queued], at, -1):
         t.queue[place] = t.queue[place - 1]
     t.queue[at] = job
@@ -38,9 +42,7 @@ def _enqueue(t: Tables, job: int) -> None:
 
 
 @compiled
-def _dequeue(t: Tables, job: int) -> None:
+def dequeue(t: Tables, job: int) -> None:
     t.size[SIZE.queued] -= 1
-    for place in range(_position(t, job), t.size[SIZE.queued]):
+    for place in range(position(t, job), t.size[SIZE.queued]):
         t.queue[place] = t.queue[place + 1]
-
-

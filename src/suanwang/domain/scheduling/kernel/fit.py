@@ -1,3 +1,26 @@
+"""What pools can do for a job."""
+
+from typing import Any
+
+from suanwang.domain.scheduling.kernel.columns import (
+    CODE,
+    JOB,
+    MEMO,
+    MEMO_SIZE,
+    NEVER,
+    NODE,
+    OBJECTIVE,
+    OUTLOOK,
+    POOL,
+    ROW,
+    SIZE,
+    Array,
+    Tables,
+)
+from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.holds import fits, next_release
+from suanwang.domain.scheduling.kernel.profile import count_free, free_from, profile, rank
+from suanwang.units import SECONDS_PER_HOUR
 
 
 @compiled
@@ -9,16 +32,16 @@ def price_fen(fen_per_chip_hour: int, chips: int, seconds: int) -> int:
 
 
 @compiled
-def _match(t: Tables, job: int, pool: int) -> None:
+def match(t: Tables, job: int, pool: int) -> None:
     """Price and lasting fitness of every variant of a job at a pool: once on arrival, again when the pool changes."""
     for row in range(t.jobs[JOB.row, job], t.jobs[JOB.row, job] + t.jobs[JOB.rows, job]):
         chips, cpus, num_nodes = t.rows[ROW.chips, row], t.rows[ROW.cpus, row], t.jobs[JOB.nodes, job]
-        centre, fen = t.pools[POOL.centre, pool], t.pools[POOL.fen, pool]
+        centre, fen = t.pools[POOL.centre, pool], t.pools[POOL.fen_per_chip_hour, pool]
         fitting = 0
         for shape in range(t.pools[POOL.shape, pool], t.pools[POOL.shape, pool] + t.pools[POOL.shapes, pool]):
             if t.shapes[0, shape] >= chips and (cpus == 0 or t.shapes[1, shape] >= cpus):
                 fitting += t.shapes[2, shape]
-        price = price_fen(fen, chips * num_nodes, t.jobs[JOB.walltime, job])
+        price = price_fen(fen, chips * num_nodes, t.jobs[JOB.walltime_s, job])
         code = CODE.fits
         if t.matches[t.rows[ROW.kind, row], pool] == 0:
             code = CODE.chip_mismatch
@@ -26,15 +49,15 @@ def _match(t: Tables, job: int, pool: int) -> None:
             code = CODE.node_too_small
         elif fitting < num_nodes:
             code = CODE.too_few_nodes
-        elif t.jobs[JOB.walltime, job] > t.pools[POOL.max_walltime, pool]:
+        elif t.jobs[JOB.walltime_s, job] > t.pools[POOL.max_walltime_s, pool]:
             code = CODE.walltime_over_limit
         elif t.rows[ROW.centre, row] not in (-1, centre):
             code = CODE.other_centre_pinned
-        elif t.jobs[JOB.only, job] not in (-1, centre):
+        elif t.jobs[JOB.only_centre, job] not in (-1, centre):
             code = CODE.checkpoint_elsewhere
-        elif fen * chips * num_nodes > t.rows[ROW.fen_per_hour, row]:
+        elif fen * chips * num_nodes > t.rows[ROW.max_fen_per_hour, row]:
             code = CODE.price_over_limit
-        elif price > t.jobs[JOB.cost, job]:
+        elif price > t.jobs[JOB.max_cost_fen, job]:
             code = CODE.cost_over_budget
         t.prices[row, pool] = price
         t.codes[row, pool] = code
@@ -50,27 +73,27 @@ def _search_start(
     one by one. Starts become possible at `now`, at an end of a claim or at an end of a hold, and nowhere else.
     """
     if not_before_s <= now_s:
-        free = _count_free(t, pool, chips, cpus)
-        if free >= num_nodes and t.pools[POOL.first_hold, pool] < now_s + walltime_s:
+        free = count_free(t, pool, chips, cpus)
+        if free >= num_nodes and t.pools[POOL.first_hold_s, pool] < now_s + walltime_s:
             node = t.pools[POOL.held, pool]
             while node >= 0:
-                if _free_from(t, node, chips, cpus) == -NEVER:
-                    free -= not _fits(t, node, chips, cpus, now_s, now_s + walltime_s, now_s)
+                if free_from(t, node, chips, cpus) == -NEVER:
+                    free -= not fits(t, node, chips, cpus, now_s, now_s + walltime_s, now_s)
                 node = t.nodes[NODE.held_next, node]
         if free >= num_nodes:
             return now_s
-    count, first = t.pools[POOL.nodes, pool], _profile(t, pool, chips, cpus)
+    count, first = t.pools[POOL.nodes, pool], profile(t, pool, chips, cpus)
     start_s = max(t.times[first + num_nodes - 1], now_s + 1, not_before_s)
     while start_s < NEVER:
-        unheld = _rank(t.times, first, first + count, start_s)
+        unheld = rank(t.times, first, first + count, start_s)
         fitting, next_s = unheld, NEVER
         node = t.pools[POOL.held, pool]
         while node >= 0:
             fitting -= t.free_from[first + node - t.pools[POOL.node, pool]] <= start_s
-            if _fits(t, node, chips, cpus, start_s, start_s + walltime_s, now_s):
+            if fits(t, node, chips, cpus, start_s, start_s + walltime_s, now_s):
                 fitting += 1
             else:
-                next_s = min(next_s, _next_release(t, node, start_s, now_s))
+                next_s = min(next_s, next_release(t, node, start_s, now_s))
             node = t.nodes[NODE.held_next, node]
         if fitting >= num_nodes:
             break
@@ -85,9 +108,9 @@ def _search_start(
 def _start(t: Tables, job: int, pool: int, row: int, now_s: int) -> int:
     """`_search_start`, remembered while the pool is as it was."""
     chips, cpus = t.rows[ROW.chips, row], t.rows[ROW.cpus, row]
-    num_nodes, walltime_s = t.jobs[JOB.nodes, job], t.jobs[JOB.walltime, job]
-    if t.pools[POOL.not_before, pool] > now_s:
-        return _search_start(t, pool, chips, cpus, num_nodes, walltime_s, t.pools[POOL.not_before, pool], now_s)
+    num_nodes, walltime_s = t.jobs[JOB.nodes, job], t.jobs[JOB.walltime_s, job]
+    if t.pools[POOL.not_before_s, pool] > now_s:
+        return _search_start(t, pool, chips, cpus, num_nodes, walltime_s, t.pools[POOL.not_before_s, pool], now_s)
     m = t.memo[(((pool * 31 + chips) * 31 + cpus) * 31 + num_nodes * 7 + walltime_s * 13) % MEMO_SIZE]
     if (
         m[MEMO.version] != t.pools[POOL.version, pool]
@@ -95,12 +118,12 @@ def _start(t: Tables, job: int, pool: int, row: int, now_s: int) -> int:
         or m[MEMO.chips] != chips
         or m[MEMO.cpus] != cpus
         or m[MEMO.nodes] != num_nodes
-        or m[MEMO.walltime] != walltime_s
+        or m[MEMO.walltime_s] != walltime_s
     ):
-        m[MEMO.start] = _search_start(t, pool, chips, cpus, num_nodes, walltime_s, now_s, now_s)
+        m[MEMO.start_s] = _search_start(t, pool, chips, cpus, num_nodes, walltime_s, now_s, now_s)
         m[MEMO.pool], m[MEMO.version], m[MEMO.chips], m[MEMO.cpus] = pool, t.pools[POOL.version, pool], chips, cpus
-        m[MEMO.nodes], m[MEMO.walltime] = num_nodes, walltime_s
-    return m[MEMO.start]
+        m[MEMO.nodes], m[MEMO.walltime_s] = num_nodes, walltime_s
+    return m[MEMO.start_s]
 
 
 @compiled
@@ -118,7 +141,7 @@ def _better(objective: int, ordered: bool, a: Any, b: Any) -> bool:
 
 
 @compiled
-def _survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
+def survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
     """(pool, variant, start, price) that suits the job best; pool -1 if none can have it, -2 if none at present."""
     objective, ordered = t.jobs[JOB.objective, job], t.jobs[JOB.ordered, job] == 1
     first, rows = t.jobs[JOB.row, job], t.jobs[JOB.rows, job]
@@ -129,10 +152,10 @@ def _survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
             for pool in range(t.size[SIZE.pools]):
                 if t.codes[row, pool] == CODE.fits and t.pools[POOL.seen, pool] and not t.pools[POOL.drained, pool]:
                     least = min(least, t.prices[row, pool])
-        fen_per_s = least / t.jobs[JOB.walltime, job]
+        fen_per_s = least / t.jobs[JOB.walltime_s, job]
     best, best_pool = (-1, 0, 0, 0.0), -1
     for i in range(t.size[SIZE.pools]):
-        pool = t.pools[POOL.order, i]
+        pool = t.pools[POOL.in_order, i]
         here, refused, code = (-1, -1, 0, 0.0), 0, CODE.fits
         for variant in range(rows):
             row = first + variant
@@ -155,7 +178,9 @@ def _survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
                 best, best_pool = here, pool
         elif code >= CODE.pool_unseen and best_pool == -1:
             best_pool = -2
-        outlook[OUTLOOK.variant, at + i], outlook[OUTLOOK.code, at + i], outlook[OUTLOOK.start, at + i] = refused, code, here[1]
+        outlook[OUTLOOK.variant, at + i], outlook[OUTLOOK.code, at + i], outlook[OUTLOOK.start_s, at + i] = (
+            refused,
+            code,
+            here[1],
+        )
     return best_pool, best[0], best[1], best[2]
-
-

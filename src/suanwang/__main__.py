@@ -1,0 +1,5 @@
+"""`python -m suanwang` is `suanwang`."""
+
+from suanwang.cli.main import main
+
+main()

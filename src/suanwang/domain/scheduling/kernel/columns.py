@@ -1,0 +1,281 @@
+"""The scheduler's memory: tables of whole numbers, one row of the matrix per field (struct of arrays).
+
+`t.nodes[NODE.free_chips, node]` is one number; `t.nodes[NODE.free_chips]` is a column in one piece of memory. -1 means
+"none" wherever a number names a place in another table.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.int64]
+
+NEVER = 2**62
+"""Later than every time and dearer than every price."""
+MEMO_SIZE = 4_096
+TIE_WORDS = 5
+"""Job ids break ties by their first 40 bytes, then by arrival."""
+
+
+class SizeColumns(NamedTuple):
+    """Numbers of the state as a whole."""
+
+    pools: int = 0
+    queued: int = 1
+    claims: int = 2
+    """Claims in use or on the free list: those beyond were never used."""
+    free_claim: int = 3
+    """Head of the free list."""
+    holds: int = 4
+    demands: int = 5
+    """Profiles that are kept per pool."""
+    evicted: int = 6
+    """Profiles given up for another since the start."""
+    order: int = 7
+
+
+class PoolColumns(NamedTuple):
+    """`node`, `level`, `bits`, `shape`: where the pool's part of other tables begins; `nodes`, ...: how long it is."""
+
+    centre: int = 0
+    fen_per_chip_hour: int = 1
+    max_walltime_s: int = 2
+    seen: int = 3
+    drained: int = 4
+    node: int = 5
+    nodes: int = 6
+    level: int = 7
+    levels: int = 8
+    bits: int = 9
+    words: int = 10
+    shape: int = 11
+    shapes: int = 12
+    in_order: int = 13
+    """The i-th pool by id: ties between pools do not depend on who joined first."""
+    changes: int = 14
+    """How often a node's claims changed."""
+    version: int = 15
+    """Rises with everything that can change a start: it fences the memo."""
+    next_demand: int = 16
+    held: int = 17
+    """This pass: first node with a hold."""
+    first_hold_s: int = 18
+    """This pass: earliest start of a hold."""
+    holders: int = 19
+    """This pass: jobs with a reservation."""
+    not_before_s: int = 20
+    """This pass, strict FIFO: nobody overtakes the job that waits here."""
+
+
+class NodeColumns(NamedTuple):
+    pool: int = 0
+    chips: int = 1
+    cpus: int = 2
+    free_chips: int = 3
+    """Below zero only if the node shrank under its allocations."""
+    free_cpus: int = 4
+    claim: int = 5
+    hold: int = 6
+    held_next: int = 7
+
+
+class ShapeColumns(NamedTuple):
+    """Distinct sizes of a pool's nodes."""
+
+    chips: int = 0
+    cpus: int = 1
+    nodes: int = 2
+
+
+class ClaimColumns(NamedTuple):
+    """An allocation's part on one node. `next` and `before`: on the node, by expected end; `sibling`: of the job."""
+
+    node: int = 0
+    job: int = 1
+    next: int = 2
+    before: int = 3
+    sibling: int = 4
+
+
+class JobColumns(NamedTuple):
+    """A job, queued or placed. From `pool` on: its allocation, if it has one."""
+
+    nodes: int = 0
+    walltime_s: int = 1
+    priority: int = 2
+    submitted_s: int = 3
+    objective: int = 4
+    ordered: int = 5
+    row: int = 6
+    """First of its variants."""
+    rows: int = 7
+    only_centre: int = 8
+    max_cost_fen: int = 9
+    said: int = 10
+    """The reason of the last answer while it waits, and the pool of that answer."""
+    said_pool: int = 11
+    pool: int = 12
+    variant: int = 13
+    chips: int = 14
+    """Per node, as `cpus`."""
+    cpus: int = 15
+    end_s: int = 16
+    claim: int = 17
+    tie: int = 18
+    """First of the words of its id."""
+    arrival: int = 18 + TIE_WORDS
+
+
+class RowColumns(NamedTuple):
+    """One variant of a job. `kind`: which set of chips will do (a row of `matches`)."""
+
+    kind: int = 0
+    chips: int = 1
+    cpus: int = 2
+    centre: int = 3
+    max_fen_per_hour: int = 4
+
+
+class HoldColumns(NamedTuple):
+    """A reservation's part on one node, in one pass."""
+
+    start_s: int = 0
+    end_s: int = 1
+    chips: int = 2
+    cpus: int = 3
+    next: int = 4
+
+
+class DemandColumns(NamedTuple):
+    """What a kept profile is for, and the pool's `changes` that it has seen."""
+
+    chips: int = 0
+    cpus: int = 1
+    changes: int = 2
+
+
+class MemoColumns(NamedTuple):
+    """A remembered start; everything before `start_s` is the question."""
+
+    pool: int = 0
+    version: int = 1
+    chips: int = 2
+    cpus: int = 3
+    nodes: int = 4
+    walltime_s: int = 5
+    start_s: int = 6
+
+
+class OpColumns(NamedTuple):
+    """An operation on the tables: what `kind`, then its arguments; `first`, `nodes`: a stretch of the list of nodes."""
+
+    kind: int = 0
+    job: int = 1
+    pool: int = 2
+    row: int = 3
+    end_s: int = 4
+    first: int = 5
+    nodes: int = 6
+
+
+class AnswerColumns(NamedTuple):
+    """What a pass says of a job. `picked`: where its nodes begin; `ahead`: jobs before it that wait."""
+
+    job: int = 0
+    code: int = 1
+    pool: int = 2
+    variant: int = 3
+    start_s: int = 4
+    price_fen: int = 5
+    picked: int = 6
+    ahead: int = 7
+
+
+class OutlookColumns(NamedTuple):
+    variant: int = 0
+    code: int = 1
+    start_s: int = 2
+
+
+class OpKinds(NamedTuple):
+    enqueue: int = 0
+    dequeue: int = 1
+    allocate: int = 2
+    release: int = 3
+    move_end: int = 4
+    rematch: int = 5
+    """A pool changed: queued jobs are matched with it again."""
+
+
+class Orders(NamedTuple):
+    fcfs: int = 0
+    sjf: int = 1
+    priority: int = 2
+
+
+class Objectives(NamedTuple):
+    cheapest: int = 0
+    soonest: int = 1
+    balanced: int = 2
+
+
+class Codes(NamedTuple):
+    """Why a pool cannot have a job, in the order of the checks; why not at present; what became of the job."""
+
+    fits: int = 0
+    chip_mismatch: int = 1
+    node_too_small: int = 2
+    too_few_nodes: int = 3
+    walltime_over_limit: int = 4
+    other_centre_pinned: int = 5
+    checkpoint_elsewhere: int = 6
+    price_over_limit: int = 7
+    cost_over_budget: int = 8
+    pool_unseen: int = 9
+    pool_drained: int = 10
+    placed: int = 11
+    waits_for_chips: int = 12
+    waits_behind_others: int = 13
+    no_pool_fits: int = 14
+    no_pool_open: int = 15
+
+
+SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
+JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
+OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
+OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
+
+
+class Tables(NamedTuple):
+    """All columns of one state. Everything after `queue` is derived, or of one pass only."""
+
+    size: Array
+    pools: Array
+    nodes: Array
+    shapes: Array
+    claims: Array
+    jobs: Array
+    rows: Array
+    matches: Array
+    """[kind of chip set, pool]: 1 if the pool's chip is in the set."""
+    queue: Array
+    """Jobs that wait, in the policy's order."""
+    prices: Array
+    """[row, pool] for the whole walltime."""
+    codes: Array
+    """[row, pool]: whether the pool can ever run the variant."""
+    levels: Array
+    """How many nodes of a pool have exactly so many free chips."""
+    bits: npt.NDArray[np.uint64]
+    """Which nodes these are: per pool and level a bit for every node."""
+    demands: Array
+    free_from: Array
+    """Of every kept demand and node: when the node has it free, reservations aside."""
+    times: Array
+    """The same, sorted within pool and demand."""
+    changed: Array
+    """A ring per pool of the nodes whose claims changed."""
+    holds: Array
+    scratch: Array
+    memo: Array

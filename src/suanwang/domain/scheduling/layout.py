@@ -1,0 +1,143 @@
+"""How tables are made and grow, and how the nodes of all pools lie in them."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    DEMAND,
+    HOLD,
+    JOB,
+    MEMO,
+    MEMO_SIZE,
+    NODE,
+    POOL,
+    ROW,
+    SHAPE,
+    SIZE,
+    Array,
+    Tables,
+)
+from suanwang.domain.scheduling.kernel.entries import fill
+
+FIRST_PROFILES = 16
+MAX_PROFILE_BYTES = 2**28
+BITS_PER_WORD = 64
+
+
+def empty_tables() -> Tables:
+    """Tables of a state without pools and jobs."""
+    size = np.zeros(len(SIZE), np.int64)
+    size[SIZE.free_claim], size[SIZE.demands] = -1, FIRST_PROFILES
+
+    def table(fields: Sequence[int], width: int = 0) -> Array:
+        return np.full((len(fields), width), -1, np.int64)
+
+    none = np.zeros(0, np.int64)
+    return Tables(
+        size=size,
+        pools=table(POOL),
+        nodes=table(NODE),
+        shapes=table(SHAPE),
+        claims=table(CLAIM),
+        jobs=table(JOB),
+        rows=table(ROW),
+        matches=np.zeros((0, 0), np.int64),
+        queue=none,
+        prices=np.zeros((0, 0), np.int64),
+        codes=np.zeros((0, 0), np.int64),
+        levels=none,
+        bits=np.zeros(0, np.uint64),
+        demands=table(DEMAND),
+        free_from=none,
+        times=none,
+        changed=none,
+        holds=table(HOLD),
+        scratch=none,
+        memo=np.full((MEMO_SIZE, len(MEMO)), -1, np.int64),
+    )
+
+
+def grown(array: npt.NDArray[Any], axis: int, needed: int) -> npt.NDArray[Any]:
+    """The array itself if it is long enough, else a copy at least twice as long; what is new is not yet written."""
+    length = array.shape[axis]
+    if length >= needed:
+        return array
+    shape = list(array.shape)
+    shape[axis] = max(needed, 2 * length, 8)
+    longer = np.empty(shape, array.dtype)
+    longer[tuple(slice(0, end) for end in array.shape)] = array
+    return longer
+
+
+def _stretches(lengths: Sequence[int]) -> list[int]:
+    """Where stretches of these lengths begin if they lie one after the other."""
+    return [0, *np.cumsum(lengths).tolist()][:-1]
+
+
+def place_nodes(t: Tables, sizes: Sequence[tuple[Array, Array]], moved: Array) -> Tables:
+    """Lay out the nodes of all pools anew.
+
+    `sizes`: chips and CPUs of the nodes of every pool; `moved`: the new place of every node so far, -1 if it is gone
+    (only nodes without claims may go).
+    """
+    counts = [len(chips) for chips, _ in sizes]
+    total = sum(counts)
+    nodes = np.full((len(NODE), total), -1, np.int64)
+    nodes[NODE.pool] = np.repeat(np.arange(len(sizes)), counts)
+    nodes[NODE.chips] = nodes[NODE.free_chips] = np.concatenate([chips for chips, _ in sizes])
+    nodes[NODE.cpus] = nodes[NODE.free_cpus] = np.concatenate([cpus for _, cpus in sizes])
+    stays = moved >= 0
+    place = moved[stays]
+    nodes[NODE.claim, place] = t.nodes[NODE.claim, stays]
+    nodes[NODE.free_chips, place] -= (t.nodes[NODE.chips] - t.nodes[NODE.free_chips])[stays]
+    nodes[NODE.free_cpus, place] -= (t.nodes[NODE.cpus] - t.nodes[NODE.free_cpus])[stays]
+    live = np.flatnonzero(t.claims[CLAIM.job, : t.size[SIZE.claims]] >= 0)
+    t.claims[CLAIM.node, live] = moved[t.claims[CLAIM.node, live]]
+
+    shapes = [sorted(Counter(zip(chips.tolist(), cpus.tolist(), strict=True)).items()) for chips, cpus in sizes]
+    levels = [int(chips.max(initial=0)) + 1 for chips, _ in sizes]
+    words = [-(-count // BITS_PER_WORD) for count in counts]
+    bits = [level * word for level, word in zip(levels, words, strict=True)]
+    known = slice(0, len(sizes))
+    t.pools[POOL.node, known], t.pools[POOL.nodes, known] = _stretches(counts), counts
+    t.pools[POOL.level, known], t.pools[POOL.levels, known] = _stretches(levels), levels
+    t.pools[POOL.bits, known], t.pools[POOL.words, known] = _stretches(bits), words
+    t.pools[POOL.shapes, known] = [len(distinct) for distinct in shapes]
+    t.pools[POOL.shape, known] = _stretches([len(distinct) for distinct in shapes])
+    t = t._replace(
+        nodes=nodes,
+        shapes=np.array([(*size, count) for pool in shapes for size, count in pool], np.int64)
+        .reshape(-1, len(SHAPE))
+        .T.copy(),
+        levels=np.zeros(sum(levels), np.int64),
+        bits=np.zeros(sum(bits), np.uint64),
+        changed=np.zeros(total, np.int64),
+        scratch=np.zeros(total, np.int64),
+    )
+    fill(t)
+    return keep_profiles(t, int(t.size[SIZE.demands]))
+
+
+def keep_profiles(t: Tables, demands: int) -> Tables:
+    """Make room for so many profiles per pool; those kept so far are forgotten."""
+    t.size[SIZE.demands], t.size[SIZE.evicted] = demands, 0
+    t.pools[POOL.changes], t.pools[POOL.next_demand] = 0, 0
+    length = t.nodes.shape[1] * demands
+    return t._replace(
+        demands=np.full((len(DEMAND), t.pools.shape[1] * demands), -1, np.int64),
+        free_from=np.empty(length, np.int64),
+        times=np.empty(length, np.int64),
+    )
+
+
+def with_enough_profiles(t: Tables) -> Tables:
+    """More profiles per pool if some were given up for others, as far as memory allows."""
+    demands = int(t.size[SIZE.demands])
+    if t.size[SIZE.evicted] and t.nodes.shape[1] * demands * 4 * t.times.itemsize <= MAX_PROFILE_BYTES:
+        return keep_profiles(t, 2 * demands)
+    return t

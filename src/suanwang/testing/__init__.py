@@ -1,0 +1,1 @@
+"""Kits that are shipped: whoever extends the network judges the extension with them."""
