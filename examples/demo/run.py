@@ -17,7 +17,6 @@ import time
 from pathlib import Path
 
 import msgspec
-from processes import Processes
 from rich.console import Console
 from rich.live import Live
 from show import outcome, picture
@@ -25,6 +24,7 @@ from story import Outcome, Story
 
 from suanwang.errors import SuanwangError
 from suanwang.i18n import _
+from suanwang.testing.processes import Processes
 
 screen = Console(stderr=True)
 

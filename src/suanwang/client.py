@@ -260,6 +260,7 @@ class Client:
             raise Unreachable(
                 f"the hub at {self._url} does not answer ({type(error).__name__}); is it running (`suanwang up`)?",
                 code="HUB_UNREACHABLE",
+                url=self._url,
             ) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise _error(response)

@@ -7,7 +7,8 @@ version 0 and gets everything that is live at its centre.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+
+from msgspec import Struct
 
 from suanwang.domain.job import BlobWorkdir, Cause, GitWorkdir, Phase
 
@@ -61,8 +62,7 @@ class Report:
     checkpoint: Checkpoint | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOrder:
+class RunOrder(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     """An attempt that should exist. `attempt` fences older ones: an agent stops a lower number of the same job."""
 
     job_id: str
@@ -85,17 +85,14 @@ class RunOrder:
     workdir: BlobWorkdir | GitWorkdir | None = None
     image: str | None = None
     resume_from: Checkpoint | None = None
-    kind: Literal["run"] = "run"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StopOrder:
+class StopOrder(Struct, frozen=True, kw_only=True, tag_field="kind", tag="stop"):
     """An attempt that should not exist any more; the agent confirms with a report of phase ended."""
 
     job_id: str
     attempt: int
     version: int
-    kind: Literal["stop"] = "stop"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,7 +149,7 @@ class SyncRequest:
     agent_release: str = ""
     driver: str = ""
     unchanged_s: int | None = None
-    """The scheduler answered at this instant, and attempts without a newer report are as last reported: what ran, ran on."""
+    """The scheduler answered at this instant, and attempts without a newer report are as they were: what ran, ran on."""
     wait_s: int = 0
     """The hub may hold the answer so long while there is nothing new."""
     reports: tuple[Report, ...] = ()

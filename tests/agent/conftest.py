@@ -1,6 +1,8 @@
 """Agents for tests, and the promise that no test leaves a process behind."""
 
 import asyncio
+import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -43,13 +45,12 @@ def running_agent(tmp_path: Path, hub: FakeHub) -> RunningAgent:
 
 @pytest.fixture(autouse=True)
 def no_process_stays(tmp_path: Path) -> Iterator[None]:
-    """End what a failed test left running under its folder; a passed one leaves nothing."""
+    """A passed test leaves nothing running under its folder; what a failed one left is ended."""
     yield
-    left = {
-        folder.name: processes
-        for folder in tmp_path.glob("**/runs/*")
-        if (processes := runner.processes_of(folder.resolve()))
-    }
-    for processes in left.values():
-        runner.send_signal(processes, 9)
-    assert not left, f"processes stay behind: {left}"
+    give_up_at = time.monotonic() + 3.0
+    while left := {pid for folder in tmp_path.glob("**/runs/*") for pid in runner.processes_of(folder.resolve())}:
+        if time.monotonic() > give_up_at:
+            commands = [Path(f"/proc/{pid}/cmdline").read_text() for pid in left]
+            runner.send_signal(left, signal.SIGKILL)
+            pytest.fail(f"processes stay behind: {commands}")
+        time.sleep(0.02)

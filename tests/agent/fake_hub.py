@@ -2,12 +2,14 @@
 
 import asyncio
 import threading
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import replace
 from hashlib import sha256
 from multiprocessing.connection import Client, Listener
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from suanwang.agent.drivers.driver import AttemptKey
 from suanwang.domain.job import Phase
@@ -79,25 +81,31 @@ class FakeHub:
 
     def exchange(self, request: SyncRequest) -> SyncReply:
         with self.changed:
-            self._be_reachable()
-            self.requests.append(request)
-            refused = tuple(no for no in map(self._take, request.reports) if no is not None)
-            for chunk in request.log_chunks:
-                self.chunks[chunk.request_id] = chunk
-            if self.loses_replies:
-                self.loses_replies -= 1
-                raise Unreachable("the answer was lost")
+            refused = self._receive(request)
             self.changed.wait_for(lambda: self._news(request.version), timeout=request.wait_s)
-            self._be_reachable()
-            asked = tuple(one for one in self.log_requests if one.request_id not in self.chunks)
-            return SyncReply(
-                now_s=request.now_s,
-                version=max((order.version for order in self.orders), default=0),
-                orders=tuple(order for order in self.orders if self.repeats_orders or order.version > request.version),
-                refused=refused,
-                log_requests=asked,
-                poll_s=1,
-            )
+            return self._reply(request, refused)
+
+    def _receive(self, request: SyncRequest) -> tuple[RefusedReport, ...]:
+        self._be_reachable()
+        self.requests.append(request)
+        refused = tuple(no for no in map(self._take, request.reports) if no is not None)
+        for chunk in request.log_chunks:
+            self.chunks[chunk.request_id] = chunk
+        if self.loses_replies:
+            self.loses_replies -= 1
+            raise Unreachable("the answer was lost")
+        return refused
+
+    def _reply(self, request: SyncRequest, refused: tuple[RefusedReport, ...]) -> SyncReply:
+        self._be_reachable()
+        return SyncReply(
+            now_s=request.now_s,
+            version=max((order.version for order in self.orders), default=0),
+            orders=tuple(order for order in self.orders if self.repeats_orders or order.version > request.version),
+            refused=refused,
+            log_requests=tuple(one for one in self.log_requests if one.request_id not in self.chunks),
+            poll_s=1,
+        )
 
     def _news(self, version: int) -> bool:
         return any(order.version > version for order in self.orders) or len(self.log_requests) > len(self.chunks)
@@ -134,7 +142,14 @@ class FakeHub:
     # suanwang.agent.hub.Hub
 
     async def sync(self, request: SyncRequest) -> SyncReply:
-        return await asyncio.to_thread(self.exchange, request)
+        with self.changed:
+            refused = self._receive(request)
+        for _ in range(request.wait_s * 50):
+            if self._news(request.version):
+                break
+            await asyncio.sleep(0.02)
+        with self.changed:
+            return self._reply(request, refused)
 
     async def get_blob(self, sha256: str) -> bytes:
         return self.give(sha256)
@@ -167,7 +182,11 @@ class HubSocket:
             threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
 
     def _answer(self, connection: Any) -> None:
-        calls = {"sync": self._hub.exchange, "get_blob": self._hub.give, "put_blob": self._hub.keep}
+        calls: dict[str, Callable[[Any], Any]] = {
+            "sync": self._hub.exchange,
+            "get_blob": self._hub.give,
+            "put_blob": self._hub.keep,
+        }
         with connection, suppress(EOFError, OSError):  # The agent may have been killed.
             name, argument = connection.recv()
             try:

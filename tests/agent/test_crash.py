@@ -68,13 +68,13 @@ def test_every_order_runs_exactly_once(agent: AgentProcess, hub: FakeHub, tmp_pa
     count = tmp_path / "count"
     count.mkdir()
     keys: list[AttemptKey] = []
-    for round_ in range(10):
+    for round_ in range(8):
         agent.start()
         for number in range(3):
             envs = {"COUNT": str(count), "DELAY": str(rng.randrange(10))}
             keys.append(hub.order(run_order(f"job-{round_}-{number}", script, envs=envs)))
         # From before the journal is open to well after the starts; a start of Python alone takes 0.2 s and more.
-        time.sleep(rng.uniform(0.2, 1.0))
+        time.sleep(rng.uniform(0.2, 0.8))
         agent.end(signal.SIGKILL)
     agent.start()
     until(lambda: all(hub.end(key) for key in keys), "the end of all jobs")

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from msgspec import structs
+
 from suanwang.agent.drivers.driver import AttemptKey, Materials, Observation
 from suanwang.agent.drivers.local import LocalDriver
 from suanwang.domain.job import Cause, Phase
@@ -34,7 +36,7 @@ class Optimist(LocalDriver):
 
     def start(self, order: RunOrder, materials: Materials) -> None:
         again = 1 + sum(key.job_id.startswith(order.job_id) for key in super().observe())
-        super().start(replace(order, job_id=f"{order.job_id}-{again}"), materials)
+        super().start(structs.replace(order, job_id=f"{order.job_id}-{again}"), materials)
         super().start(order, materials)
 
 

@@ -8,8 +8,7 @@ from suanwang.control import settle, submit, voucher
 from suanwang.control.prove import prove
 from suanwang.domain.job import Cause, JobState
 from suanwang.domain.ledger import tenant_cash
-from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
-from suanwang.control import network
+from suanwang.domain.tenant import Actor, Role
 from suanwang.errors import Conflict, InsufficientValue, Refused
 from suanwang.protocol import RunOrder
 from suanwang.store import attempt as attempts
@@ -202,8 +201,7 @@ OFFICER = Actor("officer", "agency", Role.PROGRAMME_OFFICER)
 
 
 async def programme(net: SmallNetwork, flow: str, budget_fen: int = 10**9, automatic_fen: int = 10**8) -> None:
-    agency = Organisation("agency", "Agency", OrganisationKind.AGENCY, {})
-    await network.add_organisation(net.db, ADMIN, agency, net.call(ADMIN), net.now_s)
+    await net.add_agency("agency")
     new = NewProgramme(rules=BEIJING.replace("FLOW", flow), automatic_limit_fen=automatic_fen)
     await voucher.add_programme(net.db, OFFICER, new, net.call(OFFICER), net.now_s)
     await voucher.fund(net.db, OFFICER, "test-2023", budget_fen, net.call(OFFICER), net.now_s)

@@ -23,7 +23,7 @@ import pytest
 from suanwang.agent.config import read_agent_config
 from suanwang.agent.progress import read_progress
 from suanwang.boundedyaml import load_yaml
-from suanwang.catalogue import load_catalogue
+from suanwang.catalogue import read_catalogue
 from suanwang.domain.voucher import (
     Applicant,
     Contract,
@@ -50,7 +50,7 @@ STEPS, SECONDS = 600, 2
 PATIENCE_S = 60.0
 
 
-# The training ----------------------------------------------------------------------------------------------------------
+# The training ---------------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class Attempt:
     @property
     def lines(self) -> list[dict[str, Any]]:
         text = self.progress.read_text() if self.progress.exists() else ""
-        return [msgspec.json.decode(line, type=dict[str, Any]) for line in text.splitlines()]
+        return [msgspec.json.decode(line, type=dict[str, Any]) for line in text[: text.rfind("\n") + 1].splitlines()]
 
     def finish(self) -> str:
         """What it printed, after a good end."""
@@ -161,7 +161,7 @@ def test_nothing_is_lost_when_it_is_killed(start: Start, undisturbed: tuple[Atte
     """SIGKILL at a random moment, then go on from the checkpoint: the same bits as without."""
     killed = start()
     began = time.monotonic()
-    while not any(line.get("checkpoint") for line in killed.lines[:-1]):
+    while not any(line.get("checkpoint") for line in killed.lines):
         assert killed.process.poll() is None
         assert time.monotonic() < began + PATIENCE_S
         time.sleep(0.01)
@@ -186,7 +186,7 @@ def test_nothing_is_lost_when_it_is_killed(start: Start, undisturbed: tuple[Atte
     assert said.splitlines()[-1] == said_before.splitlines()[-1]
 
 
-# The files -------------------------------------------------------------------------------------------------------------
+# The files ------------------------------------------------------------------------------------------------------------
 
 
 def yaml_of(path: Path) -> dict[str, Any]:
@@ -215,8 +215,17 @@ def test_the_task_file_is_a_job() -> None:
     assert subprocess.check_output(["bash", "-c", spec.run], env=shell, text=True) == "train.py\n"
 
 
+def test_a_killed_training_is_seen_as_killed(tmp_path: Path) -> None:
+    """Not as a failure of the tenant's own, after which no other attempt would follow."""
+    run = read_task((DEMO / "digits" / "task.yaml").read_text("utf-8")).spec.run
+    (tmp_path / "run.sh").write_text(run)
+    (tmp_path / "train.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    ended = subprocess.run(["bash", "run.sh"], cwd=tmp_path, env={"PYTHON": sys.executable}, check=False)
+    assert ended.returncode == -signal.SIGKILL
+
+
 def test_centres_are_what_an_agent_reads() -> None:
-    catalogue = load_catalogue()
+    catalogue = read_catalogue()
     chips = {}
     for name in CENTRES:
         config = read_agent_config(centre(name))
@@ -227,11 +236,27 @@ def test_centres_are_what_an_agent_reads() -> None:
     assert sorted(path.stem for path in (DEMO / "centres").iterdir()) == list(CENTRES)
 
 
+def test_centres_are_what_the_network_reads() -> None:
+    centrefile = pytest.importorskip("suanwang.centrefile", reason="the reader of centre files is not there")
+    for name in CENTRES:
+        text = (DEMO / "centres" / f"{name}.yaml").read_text("utf-8")
+        joining = centrefile.read_centre_file(text, organisation_id=f"{name}-centre")
+        file = centre(name)
+        assert (joining.id, joining.city, joining.provider) == (
+            name,
+            file["centre"]["city"],
+            file["centre"]["provider"],
+        )
+        ((pool,), (written,)) = joining.pools, file["pools"]
+        assert pool.fen_per_chip_hour == written["offer"]["fen_per_chip_hour"]
+        assert pool.max_walltime_s == duration_s(written["offer"]["max_walltime"])
+
+
 def test_centres_state_their_peaks() -> None:
     for name in CENTRES:
         file = centre(name)
         (pool,) = file["pools"]
-        peak_tflops = load_catalogue().chip(pool["chip"]).fp16_tflops
+        peak_tflops = read_catalogue().chip(pool["chip"]).fp16_tflops
         assert peak_tflops is not None
         chips = pool["nodes"]["count"] * pool["nodes"]["chips"]
         assert file["centre"]["provider"]["pflops"] == pytest.approx(peak_tflops * chips / 1000)
@@ -318,7 +343,7 @@ def test_the_rules_that_ended_refuse_a_claim_of_today() -> None:
     assert {refusal.code for refusal in found.refusals} == {RefusalCode.EXPIRED}
 
 
-# The arrivals ----------------------------------------------------------------------------------------------------------
+# The arrivals ---------------------------------------------------------------------------------------------------------
 
 
 def arrivals() -> list[dict[str, str]]:

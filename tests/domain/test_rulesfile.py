@@ -280,6 +280,7 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("rates.0.rate_max_bp", 0.2, "rates[0].rate_max_bp"),
         ("rates.0.when", {}, "rates"),
         ("rates.0.when.use", "mining", "rates[0].when.use"),
+        ("rates.1.when.use", ["inference", "application"], "rates[1].when.use"),
         ("rates.0.when.startup", "yes", "rates[0].when.startup"),
         ("caps.per_claim_fen", -5, "caps.per_claim_fen"),
         ("caps.counts", "all", "caps.counts"),

@@ -1,12 +1,13 @@
 """Claims: the worked decisions, and every rule of the model alone."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 
+import msgspec
 import pytest
 
 from suanwang.domain.voucher import (
     Applicant,
+    Assessment,
     Contract,
     History,
     Limit,
@@ -58,7 +59,7 @@ def test_worked_decision(row: dict[str, str]) -> None:
     ) == (row["expected"], int(row["amount_fen"] or 0), row["limits_hit"], row["refusal_code"])
     assert answer.rules_sha256 == rules_sha256(programme)
     assert {refusal.code for refusal in answer.refusals} | set(answer.limits_hit) == {a.code for a in answer.advice}
-    json.dumps(asdict(answer))
+    assert msgspec.json.decode(msgspec.json.encode(answer), type=Assessment) == answer
 
 
 def test_all_worked_decisions_are_there() -> None:

@@ -104,6 +104,12 @@ def applied(advice: Iterable[Advice], facts: dict[str, Any], programme: Programm
     return changed
 
 
+def is_coherent(programme: Programme) -> bool:
+    """Every rate has a use that counts; a rules file with another is refused."""
+    uses = set(programme.service.uses)
+    return all(not rate.when.use or not uses or uses & set(rate.when.use) for rate in programme.rates)
+
+
 def _with_parts(contract: Contract, path: str, needed: Any, programme: Programme) -> Contract:
     rules = programme.service
     kind = next(kind for kind in (*rules.kinds, "intelligent", "super") if rules.counts_kind(kind))
@@ -193,7 +199,7 @@ STRICT = st.builds(
     caps=CAPS,
     voucher=st.builds(VoucherRules, st.sampled_from(Issued)),
     anti_abuse=st.builds(AntiAbuse, st.booleans(), st.booleans(), st.booleans(), st.booleans(), st.none() | st.just(3)),
-)
+).filter(is_coherent)
 APPLICANTS = st.builds(
     Applicant,
     registered_in=st.none() | WORD,

@@ -13,7 +13,8 @@ same centre or at another one. Without these variables the program runs by hand 
 
 import os
 
-# One thread, set before numpy loads: sums are then added in one order, and the same steps give the same bits.
+# One thread, set before numpy loads: sums are then added in one order, so the same steps give the same bits (on
+# processors of one kind).
 os.environ["OMP_NUM_THREADS"] = "1"
 os.environ["OPENBLAS_NUM_THREADS"] = "1"
 os.environ["MKL_NUM_THREADS"] = "1"

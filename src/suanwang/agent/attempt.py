@@ -100,16 +100,6 @@ def told_again(attempt: Attempt) -> Attempt:
     return replace(attempt, sequence=sequence, report=replace(attempt.report, sequence=sequence))
 
 
-def adopted(key: AttemptKey, seen: Observation, now_s: int) -> Attempt:
-    """An attempt that runs here although the journal does not know it: the journal was lost.
-
-    Its reports go on above every number that the lost journal can have used.
-    """
-    age_s = 0 if seen.started_s is None else max(0, now_s - seen.started_s)
-    sequence = REPORTS_PER_SECOND * (age_s + 1)
-    return Attempt(key=key, wanted=Wanted.RUN, confirmed=True, sequence=sequence, taken=sequence)
-
-
 def begun(attempt: Attempt, now_s: int) -> Attempt:
     """With the intent to start it."""
     if attempt.begun_s is None:
@@ -119,6 +109,8 @@ def begun(attempt: Attempt, now_s: int) -> Attempt:
 
 def noted(attempt: Attempt, seen: Observation, now_s: int) -> Attempt:
     """The attempt after the driver showed it. Facts once known stay known."""
+    if attempt.begun_s is None and not attempt.confirmed:
+        attempt = _numbered_on(attempt, seen, now_s)
     cause, detail = seen.cause, seen.detail
     if attempt.gave_up is not None and cause is Cause.CANCELLED and seen.started_s is None:
         cause, detail = attempt.gave_up, attempt.why
@@ -136,6 +128,13 @@ def noted(attempt: Attempt, seen: Observation, now_s: int) -> Attempt:
         detail=detail[:MAX_DETAIL_LENGTH],
     )
     return replace(after, confirmed=True, mark=None if after.ended else after.mark)
+
+
+def _numbered_on(attempt: Attempt, seen: Observation, now_s: int) -> Attempt:
+    """For an attempt that a lost journal began: its reports go on above every number that can have been used."""
+    age_s = 0 if seen.started_s is None else max(0, now_s - seen.started_s)
+    sequence = REPORTS_PER_SECOND * (age_s + 1)
+    return replace(attempt, sequence=sequence, taken=sequence)
 
 
 def closed(attempt: Attempt, now_s: int, detail: str) -> Attempt:

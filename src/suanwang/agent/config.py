@@ -6,22 +6,20 @@
       - {id: zgc-a100, chip: a100-sxm-80g, nodes: {count: 4, prefix: a, chips: 8, cpus: 64}, ...}
     agent: {state_dir: /var/lib/suanwang/zgc, poll_s: 1, keep_runs: 7d}     # all of it optional
 
-The hub's part of the same file (names, offers) is read where a centre joins the network.
+The hub's part of the same file (names, offers) is read in `suanwang.centrefile`.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from suanwang.domain.centre import MAX_CHIPS_PER_NODE, MAX_NODES_PER_POOL, Node
+from suanwang.centrefile import mapping, read_driver, read_id, read_nodes, read_pool_lines, read_text
+from suanwang.domain.centre import Node
 from suanwang.errors import InvalidInput
 from suanwang.units import SECONDS_PER_DAY, duration_s
 
 DEFAULT_STATE_DIR = "~/.local/state/suanwang"
-MAX_CPUS_PER_NODE = 65_536
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,55 +71,23 @@ _SECONDS = {
 
 def read_agent_config(centre_file: Mapping[str, Any], *, state_dir: Path | None = None) -> AgentConfig:
     """The agent's part of a parsed centre file. `state_dir` wins over the file's. Raises InvalidInput."""
-    centre_id = _id("centre.id", _mapping("centre", centre_file.get("centre")).get("id"))
-    driver = centre_file.get("driver", "local")
-    if not isinstance(driver, str) or not driver:
-        raise InvalidInput("driver", driver, "the name of a driver, like local or slurm")
-    lines = centre_file.get("pools")
-    if not isinstance(lines, list) or not lines:
-        raise InvalidInput("pools", lines, "a list of one or more pools")
-    pools = tuple(_pool(f"pools[{i}]", line) for i, line in enumerate(lines))
-    ids = [pool.id for pool in pools]
-    if len(set(ids)) != len(ids):
-        raise InvalidInput("pools", " ".join(ids), "every pool has an id of its own")
-    settings = _mapping("agent", centre_file.get("agent") or {})
-    place = state_dir or Path(_text("agent.state_dir", settings.get("state_dir", f"{DEFAULT_STATE_DIR}/{centre_id}")))
+    centre_id = read_id("centre.id", mapping("centre", centre_file.get("centre")).get("id"))
+    pools = tuple(_pool(where, line) for where, line in read_pool_lines(centre_file))
+    settings = mapping("agent", centre_file.get("agent") or {})
+    place = state_dir or Path(read_text("agent.state_dir", settings.get("state_dir", f"{DEFAULT_STATE_DIR}/{centre_id}")))
     return AgentConfig(
-        centre_id=centre_id, state_dir=place.expanduser(), driver=driver, pools=pools, **_durations(settings)
+        centre_id=centre_id,
+        state_dir=place.expanduser(),
+        driver=read_driver(centre_file),
+        pools=pools,
+        **_durations(settings),
     )
 
 
-def read_nodes(where: str, value: object) -> tuple[Node, ...]:
-    """Nodes as a centre file writes them: a list of `{name, chips, cpus}`, or `{count, prefix, chips, cpus}`.
-
-    The second form makes names of the prefix and numbers from 1. Raises InvalidInput naming the field under `where`.
-    """
-    if isinstance(value, Mapping):
-        count = _whole(f"{where}.count", value.get("count"), 1, MAX_NODES_PER_POOL)
-        prefix = _id(f"{where}.prefix", value.get("prefix", "node"))
-        return tuple(_node(where, value, f"{prefix}{number}") for number in range(1, count + 1))
-    if not isinstance(value, list) or not 1 <= len(value) <= MAX_NODES_PER_POOL:
-        raise InvalidInput(where, value, "a list of nodes, or count, prefix, chips and cpus")
-    nodes = []
-    for i, entry in enumerate(value):
-        line = _mapping(f"{where}[{i}]", entry)
-        nodes.append(_node(f"{where}[{i}]", line, _id(f"{where}[{i}].name", line.get("name"))))
-    names = [node.name for node in nodes]
-    if len(set(names)) != len(names):
-        raise InvalidInput(where, " ".join(names), "node names are unique within a pool")
-    return tuple(nodes)
-
-
-def _node(where: str, line: Mapping[str, Any], name: str) -> Node:
-    chips = _whole(f"{where}.chips", line.get("chips"), 1, MAX_CHIPS_PER_NODE)
-    return Node(name, chips, _whole(f"{where}.cpus", line.get("cpus", 1), 1, MAX_CPUS_PER_NODE))
-
-
-def _pool(where: str, value: object) -> PoolConfig:
-    line = _mapping(where, value)
+def _pool(where: str, line: Mapping[str, Any]) -> PoolConfig:
     return PoolConfig(
-        id=_id(f"{where}.id", line.get("id")),
-        chip_id=_id(f"{where}.chip", line.get("chip")),
+        id=read_id(f"{where}.id", line.get("id")),
+        chip_id=read_id(f"{where}.chip", line.get("chip")),
         nodes=read_nodes(f"{where}.nodes", line.get("nodes")),
     )
 
@@ -139,27 +105,3 @@ def _durations(settings: Mapping[str, Any]) -> dict[str, Any]:
         elif name != "state_dir":
             raise InvalidInput(where, value, f"state_dir, keep_runs, {', '.join(_SECONDS)}")
     return found
-
-
-def _mapping(where: str, value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise InvalidInput(where, value, "a mapping")
-    return value
-
-
-def _text(where: str, value: object) -> str:
-    if not isinstance(value, str) or not value:
-        raise InvalidInput(where, value, "a text")
-    return value
-
-
-def _id(where: str, value: object) -> str:
-    if not isinstance(value, str) or not _ID.fullmatch(value):
-        raise InvalidInput(where, value, "letters, digits, dots, hyphens and underscores, at most 63")
-    return value
-
-
-def _whole(where: str, value: object, least: int, most: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-        raise InvalidInput(where, value, f"{least} to {most}")
-    return value

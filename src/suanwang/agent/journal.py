@@ -9,7 +9,6 @@ import sqlite3
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -20,9 +19,9 @@ import msgspec
 from suanwang.agent.attempt import Attempt, Wanted, ordered
 from suanwang.agent.drivers.driver import AttemptKey
 from suanwang.agent.progress import CheckpointMark
-from suanwang.domain.job import BlobWorkdir, Cause, GitWorkdir
+from suanwang.domain.job import Cause
 from suanwang.errors import Conflict, Failed
-from suanwang.protocol import Checkpoint, Report, RunOrder, StopOrder
+from suanwang.protocol import Report, RunOrder, StopOrder
 
 FILE_NAME = "journal.sqlite"
 LAYOUT = 1
@@ -192,7 +191,7 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
     return Attempt(
         key=AttemptKey(job_id, number),
         wanted=Wanted(wanted),
-        order=order and order_from_json(order),
+        order=order and msgspec.json.decode(order, type=RunOrder),
         begun_s=begun_s,
         confirmed=bool(confirmed),
         gave_up=gave_up and Cause(gave_up),
@@ -202,20 +201,4 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         taken=taken,
         progress_offset=offset,
         mark=mark and msgspec.json.decode(mark, type=CheckpointMark),
-    )
-
-
-def order_from_json(text: str) -> RunOrder:
-    """The inverse of msgspec's encoding; fields that this release does not know are dropped."""
-    known = {field.name for field in fields(RunOrder)}
-    said = {name: value for name, value in msgspec.json.decode(text).items() if name in known}
-    workdir, resume_from = said.pop("workdir", None), said.pop("resume_from", None)
-    if workdir is not None:
-        workdir = (
-            BlobWorkdir(workdir["sha256"]) if "sha256" in workdir else GitWorkdir(workdir["url"], workdir.get("ref"))
-        )
-    return RunOrder(
-        **{**said, "node_names": tuple(said["node_names"])},
-        workdir=workdir,
-        resume_from=resume_from and msgspec.convert(resume_from, Checkpoint),
     )

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
-from suanwang.agent.attempt import NEEDS_NO_CHECKPOINT, Attempt, Wanted, adopted, begun, closed, noted, progressed
+from suanwang.agent.attempt import NEEDS_NO_CHECKPOINT, Attempt, Wanted, begun, closed, noted, progressed
 from suanwang.agent.drivers.driver import AttemptKey, Observation
 from suanwang.agent.hub import fetch_materials
 from suanwang.agent.memory import MIN_PAUSE_S, Memory, backoff_s, clock_s
@@ -91,7 +91,7 @@ class Observer:
         """What an action means for the attempt's row."""
         if isinstance(action, Adopt):
             log.info("found attempt %s, which the journal does not know", action.key)
-            return noted(adopted(action.key, action.seen, now_s), action.seen, now_s)
+            return noted(Attempt(key=action.key, wanted=Wanted.RUN), action.seen, now_s)
         attempt = self._memory.attempts[action.key]
         if isinstance(action, Note):
             self._absent_since.pop(action.key, None)

@@ -97,6 +97,9 @@ async def submit_jobs(request: Request[Actor, Any, Any], data: Submission) -> Su
     notices: list[Notice] = []
     for item in data.jobs:
         spec, found = read_request(item)
+        if any(notice.code == "LOCAL_WORKDIR" for notice in found):
+            allowed = "a folder that was uploaded: pack it, PUT it to /v1/blobs and send its SHA-256 as workdir_sha256"
+            raise InvalidInput("workdir", "a local path", allowed, code="LOCAL_WORKDIR")
         specs += [spec] * item.count
         notices += found
         if len(specs) > MAX_COUNT:

@@ -14,8 +14,9 @@ from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
 from suanwang.domain.tenant import Actor, Organisation
 from suanwang.errors import InvalidInput, NotFound
-from suanwang.store import centre, ledger, voucher
+from suanwang.store import centre, event, ledger, voucher
 from suanwang.store.centre import CentreRecord
+from suanwang.units import SECONDS_PER_DAY
 from suanwang.wire import (
     Account,
     CentreLine,
@@ -28,7 +29,7 @@ from suanwang.wire import (
     PoolLine,
 )
 
-MAX_TOKEN_LIFE_S = 10 * 366 * 86_400
+MAX_TOKEN_LIFE_S = 10 * 366 * SECONDS_PER_DAY
 
 
 @get("/health", opt={"may": PUBLIC})
@@ -36,7 +37,7 @@ async def health(request: Request[Any, Any, Any]) -> dict[str, str]:
     """Whether the hub and its database answer."""
     hub = hub_of(request)
     async with hub.db.transaction(snapshot=True) as tx:
-        await tx.execute("")
+        await event.horizon(tx)
     return {"status": "up", "release": __version__, "brain": "awake" if hub.brain else "starting"}
 
 

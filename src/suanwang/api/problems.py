@@ -86,4 +86,9 @@ def _plain(value: Any) -> Any:
     return msgspec.to_builtins(value, enc_hook=str, str_keys=True)
 
 
-HANDLERS: dict[Any, Any] = {SuanwangError: of_refusal, HTTPException: of_http, Exception: of_bug}
+def of_depth(_: Request[Any, Any, Any], error: RecursionError) -> Response[bytes]:
+    """The decoder's own limit: no message of ours is nested so deeply."""
+    return problem(422, "The input is not allowed", "TOO_DEEP", "the body is nested too deeply", {})
+
+
+HANDLERS: dict[Any, Any] = {SuanwangError: of_refusal, HTTPException: of_http, RecursionError: of_depth, Exception: of_bug}

@@ -12,8 +12,10 @@ from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import ENDED_STATES, JobSpec, JobState, JobStep
 from suanwang.domain.ledger import Transaction, identity, tenant_cash
 from suanwang.domain.movements import VoucherSource
-from suanwang.domain.scheduling.events import Ask
-from suanwang.domain.scheduling.scheduler import static_outlook
+from suanwang.domain.scheduling.events import Ask, PoolSet
+from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.scheduler import quote
+from suanwang.domain.scheduling.state import State, apply_events
 from suanwang.domain.tenant import Actor, require_tenant
 from suanwang.domain.voucher import usable, voucher_share_fen
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput, NotFound, Refused
@@ -48,6 +50,8 @@ class Means:
     """What a tenant can pay with, read once per call and drawn down as jobs of the call take from it."""
 
     pools: list[Pool]
+    empty: State
+    """The pools with nothing in them: what could run there at all, and for how much."""
     vouchers: list[VoucherRecord]
     left_fen: dict[UUID, int]
     """Voucher -> fen that no job holds."""
@@ -55,7 +59,10 @@ class Means:
 
 async def read_means(tx: Connection, tenant_id: str) -> Means:
     vouchers = await voucher.vouchers(tx, tenant_id)
-    return Means(await centre.pools(tx), vouchers, {record.id: record.available_fen for record in vouchers})
+    pools = await centre.pools(tx)
+    empty = State()
+    apply_events(empty, [PoolSet(pool) for pool in pools])
+    return Means(pools, empty, vouchers, {record.id: record.available_fen for record in vouchers})
 
 
 def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | None:
@@ -91,12 +98,12 @@ def terms_of(means: Means, spec: JobSpec, ask: Ask, now_s: int) -> Terms:
     """
     prices = []
     refusals = {}
-    for pool in means.pools:
-        outlook = static_outlook(pool, ask)
+    centre_of = {pool.id: pool.centre_id for pool in means.pools}
+    for outlook in quote(means.empty, Policy(), now_s, ask):
         if outlook.feasible and outlook.price_fen is not None:
-            prices.append((pool.centre_id, outlook.price_fen))
+            prices.append((centre_of[outlook.pool_id], outlook.price_fen))
         else:
-            refusals[pool.id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
+            refusals[outlook.pool_id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
     if not prices:
         shown = "; ".join(f"{pool_id}: {refusal['code']}" for pool_id, refusal in refusals.items())
         raise Refused(

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from suanwang.errors import Conflict, InvalidInput
 from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -33,15 +35,13 @@ class Variant:
     """Price limit for the whole job, as SkyPilot's `max_hourly_cost`."""
 
 
-@dataclass(frozen=True, slots=True)
-class BlobWorkdir:
+class BlobWorkdir(Struct, frozen=True, tag_field="kind", tag="blob"):
     """A working directory that was uploaded as a tar.gz archive."""
 
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class GitWorkdir:
+class GitWorkdir(Struct, frozen=True, tag_field="kind", tag="git"):
     """A working directory that every attempt clones."""
 
     url: str

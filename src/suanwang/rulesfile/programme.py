@@ -158,6 +158,9 @@ def _check(programme: Programme, path: str) -> None:
             at(path, "rates"), "a rate without conditions", "it comes last: the first match wins, no other is reached"
         )
     service = programme.service
+    for i, rate in enumerate(programme.rates):
+        if rate.when.use and service.uses and not set(rate.when.use).intersection(service.uses):
+            raise InvalidInput(at(path, f"rates[{i}].when.use"), list(rate.when.use), "a use of service.uses")
     if service.kinds and not any(map(service.counts_kind, service.kinds)):
         raise InvalidInput(at(path, "service.exclude_components"), list(service.kinds), "it leaves a kind that counts")
 

@@ -11,10 +11,12 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, Protocol
 from uuid import uuid4
+
+from msgspec.structs import replace
 
 from suanwang.agent.drivers.driver import AttemptKey, Driver, Materials, Observation
 from suanwang.domain.job import Cause, Phase

@@ -54,6 +54,11 @@ class SmallNetwork:
             await network.top_up(self.db, ADMIN, tenant_id, cash_fen, self.call(ADMIN), self.now_s)
         return Actor(f"token-{tenant_id}", tenant_id, Role.TENANT_ADMIN)
 
+    async def add_agency(self, agency_id: str) -> Actor:
+        new = Organisation(agency_id, agency_id.title(), OrganisationKind.AGENCY, {})
+        await network.add_organisation(self.db, ADMIN, new, self.call(ADMIN), self.now_s)
+        return Actor(f"officer-{agency_id}", agency_id, Role.PROGRAMME_OFFICER)
+
     async def add_centre(
         self,
         centre_id: str,
@@ -109,3 +114,5 @@ class SmallNetwork:
         await self.think()
         for centre in self.centres.values():
             await self.sync(centre)
+            if centre.outbox:
+                await self.sync(centre)

@@ -35,7 +35,7 @@ def empty_tables() -> Tables:
     size[SIZE.free_claim], size[SIZE.demands] = -1, FIRST_PROFILES
 
     def table(fields: Sequence[int], width: int = 0) -> Array:
-        return np.full((len(fields), width), -1, np.int64)
+        return np.full((max(fields) + 1, width), -1, np.int64)
 
     none = np.zeros(0, np.int64)
     return Tables(

@@ -64,7 +64,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Advice:
-    """The smallest change that turns the refusal, or lifts the limit, named by `code`.
+    """The smallest change that turns the refusal, or lifts the limit, that `code` names.
 
     Facts, JSON-ready: `field`, what it is `now`, what is `needed`; at a cap of a year `again_from`, the first day of
     the next year where that is known. Where the field holds one word, a `needed` list means any of its entries.
@@ -72,7 +72,7 @@ class Advice:
     (`applicant.…`), `Contract`, `History`, `Redemption`, or `base_fen`, the eligible part of the contract.
     """
 
-    code: RefusalCode | Limit
+    code: str
     facts: dict[str, object]
 
 
@@ -97,7 +97,7 @@ def finding(code: RefusalCode, rule: str, limit: object, *changes: Change, again
 
 
 def advice(code: RefusalCode | Limit, change: Change, again_from: str | None = None) -> Advice:
-    return Advice(code, change._asdict() | ({} if again_from is None else {"again_from": again_from}))
+    return Advice(code.value, change._asdict() | ({} if again_from is None else {"again_from": again_from}))
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,7 +151,7 @@ def matching_rate(programme: Programme, applicant: Applicant, contract: Contract
     """The first rate whose conditions hold, or what keeps the nearest one from holding."""
     nearest: list[Change] = []
     for rate in programme.rates:
-        unmet = _unmet_conditions(rate.when, applicant, contract)
+        unmet = _unmet_conditions(rate.when, applicant, contract, programme.service.uses)
         if not unmet:
             return rate, []
         if not nearest or len(unmet) < len(nearest):
@@ -166,7 +166,9 @@ def matching_rate(programme: Programme, applicant: Applicant, contract: Contract
     return None, [finding(code, "rates", nearest[0].needed, *nearest)]
 
 
-def _unmet_conditions(when: When, applicant: Applicant, contract: Contract) -> list[Change]:
+def _unmet_conditions(
+    when: When, applicant: Applicant, contract: Contract, eligible_uses: Sequence[str]
+) -> list[Change]:
     unmet = [
         Change(field, now, needed)
         for field, now, needed in (
@@ -181,7 +183,8 @@ def _unmet_conditions(when: When, applicant: Applicant, contract: Contract) -> l
         if needed is not None and now != needed
     ]
     if when.use and not (contract.uses and set(contract.uses) <= set(when.use)):
-        unmet.append(Change("contract.uses", list(contract.uses), list(when.use)))
+        uses = [use for use in when.use if not eligible_uses or use in eligible_uses]
+        unmet.append(Change("contract.uses", list(contract.uses), uses))
     if when.size and applicant.size not in when.size:
         unmet.append(Change("applicant.size", applicant.size, list(when.size)))
     return unmet

@@ -24,9 +24,9 @@ def _note(function: Callable[..., Any]) -> None:
 
 
 def compiled(function: F) -> F:
-    """A part of entries."""
+    """A part of entries, never called from Python."""
     _note(function)
-    return cast(F, njit(function))
+    return cast(F, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
 
 
 def entry(function: F) -> F:
@@ -38,11 +38,12 @@ def entry(function: F) -> F:
 
 
 def fingerprint() -> int:
+    """Of everything compiled so far."""
     return crc32(repr(_source).encode())
 
 
-def forget_stale(kept_fingerprint: Callable[[], int]) -> None:
-    """Compile all entries anew if the one given was kept from another source."""
-    if kept_fingerprint() != fingerprint():
+def forget_stale(kept_fingerprint: int, present_fingerprint: int) -> None:
+    """Compile all entries anew if they were kept from another source."""
+    if kept_fingerprint != present_fingerprint:
         for dispatcher in _entries:
             dispatcher.recompile()

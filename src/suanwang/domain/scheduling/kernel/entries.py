@@ -119,4 +119,4 @@ def _kept_fingerprint() -> int:
     return _FINGERPRINT
 
 
-forget_stale(_kept_fingerprint)
+forget_stale(_kept_fingerprint(), _FINGERPRINT)

@@ -1,4 +1,6 @@
 """What pools can do for a job."""
+# mypy: warn-return-any=False
+# An element of a table is an integer, which the types of arrays do not tell.
 
 from typing import Any
 
@@ -19,7 +21,8 @@ from suanwang.domain.scheduling.kernel.columns import (
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.holds import fits, next_release
-from suanwang.domain.scheduling.kernel.profile import count_free, free_from, profile, rank
+from suanwang.domain.scheduling.kernel.profile import count_free, free_from, profile
+from suanwang.domain.scheduling.kernel.sorting import rank
 from suanwang.units import SECONDS_PER_HOUR
 
 

@@ -1,4 +1,6 @@
 """Free chips of nodes, and claims: an allocation holds one claim on each of its nodes."""
+# mypy: warn-return-any=False
+# An element of a table is an integer, which the types of arrays do not tell.
 
 from typing import Any
 

@@ -6,6 +6,7 @@ from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, NODE, POOL, ROW
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.holds import fits, free_at
 from suanwang.domain.scheduling.kernel.nodes import ONE, ZERO, lowest_bit
+from suanwang.domain.scheduling.kernel.sorting import sort
 
 
 @compiled
@@ -30,7 +31,7 @@ def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, 
                     picked[taken] = node
                     taken += 1
                     if taken == wanted:
-                        picked[:] = np.sort(picked)
+                        sort(picked, 0, wanted)
                         return
 
 

@@ -1,22 +1,10 @@
 """When the nodes of a pool have a demand (chips, CPUs) free: sorted, kept up to date, reservations aside."""
+# mypy: warn-return-any=False
+# An element of a table is an integer, which the types of arrays do not tell.
 
-import numpy as np
-
-from suanwang.domain.scheduling.kernel.columns import CLAIM, DEMAND, JOB, NEVER, NODE, POOL, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.columns import CLAIM, DEMAND, JOB, NEVER, NODE, POOL, SIZE, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled
-
-
-@compiled
-def rank(times: Array, first: int, end: int, at_s: int) -> int:
-    """How many of times[first:end] are not later than `at_s`."""
-    low, high = first, end
-    while low < high:
-        middle = (low + high) >> 1
-        if times[middle] <= at_s:
-            low = middle + 1
-        else:
-            high = middle
-    return low - first
+from suanwang.domain.scheduling.kernel.sorting import rank, resort, sort
 
 
 @compiled
@@ -57,30 +45,17 @@ def profile(t: Tables, pool: int, chips: int, cpus: int) -> int:
     changes, seen = t.pools[POOL.changes, pool], t.demands[DEMAND.changes, slot]
     if seen < 0 or (changes - seen) * 4 > count:
         for local in range(count):
-            t.free_from[first + local] = free_from(t, first_node + local, chips, cpus)
-        t.times[first : first + count] = np.sort(t.free_from[first : first + count])
+            t.free_from[first + local] = t.times[first + local] = free_from(t, first_node + local, chips, cpus)
+        sort(t.times, first, first + count)
     else:
         for change in range(seen, changes):
             node = t.changed[first_node + change % count]
             old, new = t.free_from[first + node - first_node], free_from(t, node, chips, cpus)
             if old != new:
                 t.free_from[first + node - first_node] = new
-                _resort(t.times, first, first + count, old, new)
+                resort(t.times, first, first + count, old, new)
     t.demands[DEMAND.changes, slot] = changes
     return first
-
-
-@compiled
-def _resort(times: Array, first: int, end: int, old: int, new: int) -> None:
-    """One value of a sorted stretch becomes another."""
-    at = first + rank(times, first, end, old) - 1
-    while at + 1 < end and times[at + 1] < new:
-        times[at] = times[at + 1]
-        at += 1
-    while at > first and times[at - 1] > new:
-        times[at] = times[at - 1]
-        at -= 1
-    times[at] = new
 
 
 @compiled

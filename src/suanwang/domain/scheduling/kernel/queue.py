@@ -1,4 +1,6 @@
 """The queue: jobs that wait, in the policy's order."""
+# mypy: warn-return-any=False
+# An element of a table is an integer, which the types of arrays do not tell.
 
 from suanwang.domain.scheduling.kernel.columns import JOB, ORDER, SIZE, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled

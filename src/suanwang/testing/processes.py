@@ -1,4 +1,4 @@
-"""The processes of the demonstration: one hub, one agent for each centre, each a process of its own."""
+"""A whole network as processes of this machine: one hub, one agent for each centre; for demonstrations and tests."""
 
 import asyncio
 import os
@@ -9,10 +9,15 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import httpx
+import msgspec
+
 from suanwang.errors import Failed
+from suanwang.store import embedded
 
 START_PATIENCE_S = 60.0
 STOP_PATIENCE_S = 15.0
+UNSEEN_AFTER_S = 4
 
 
 def free_port() -> int:
@@ -48,12 +53,24 @@ class Processes:
 
     async def start_hub(self) -> None:
         """Returns once it answers; the administrator's profile is then in `home/profiles`."""
-        self._start("hub", "up", "--port", str(self.port), SUANWANG_UNSEEN_AFTER_S="4")
-        profile = self.home / "profiles" / "default.json"
-        async with asyncio.timeout(START_PATIENCE_S):
-            while not await asyncio.to_thread(profile.exists):
+        self._start("hub", "up", "--port", str(self.port), SUANWANG_UNSEEN_AFTER_S=str(UNSEEN_AFTER_S))
+        async with httpx.AsyncClient(base_url=self.url) as client, asyncio.timeout(START_PATIENCE_S):
+            while not await self._answers(client):
                 self._require_alive("hub")
                 await asyncio.sleep(0.1)
+
+    async def _answers(self, client: httpx.AsyncClient) -> bool:
+        profile = self.home / "profiles" / "default.json"
+        try:
+            return (await client.get("/health")).is_success and await asyncio.to_thread(profile.exists)
+        except httpx.HTTPError:
+            return False
+
+    def admin_token(self) -> str:
+        """Of the first administrator, as `suanwang up` stored it."""
+        text = (self.home / "profiles" / "default.json").read_bytes()
+        token: str = msgspec.json.decode(text, type=dict[str, str])["token"]
+        return token
 
     def start_agent(self, centre_id: str, centre_file: Path, token_file: Path) -> None:
         self._start(
@@ -69,17 +86,21 @@ class Processes:
             str(self.home / "centres" / centre_id),
         )
 
-    def kill_agent(self, centre_id: str) -> None:
-        """As a power cut would: no good-bye."""
-        process = self.running.pop(f"agent-{centre_id}")
+    def kill(self, name: str) -> None:
+        """`hub` or `agent-<centre>`, as a power cut would: no good-bye."""
+        process = self.running.pop(name)
         process.kill()
         process.wait()
+
+    def database_pid(self) -> int | None:
+        """The embedded server's first process."""
+        return embedded.running(self.home / "database")
 
     def _require_alive(self, name: str) -> None:
         code = self.running[name].poll()
         if code is not None:
             log = (self.home / "logs" / f"{name}.log").read_text("utf-8", "replace")[-2_000:]
-            raise Failed(f"{name} ended with {code}:\n{log}", code="DEMO_PROCESS_ENDED")
+            raise Failed(f"{name} ended with {code}:\n{log}", code="PROCESS_ENDED")
 
     def stop(self) -> None:
         """Agents first, then the hub, which stops its database."""

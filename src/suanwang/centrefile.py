@@ -1,0 +1,173 @@
+"""A centre in one file: who it is, what it has, what it offers.
+
+    centre: {id: zgc, name: Zhongguancun AI Centre, name_zh: 中关村智算中心, city: 北京,
+             latitude: 39.98, longitude: 116.31, provider: {type: intelligent, pflops: 400}}
+    driver: local
+    pools:
+      - {id: zgc-a100, chip: a100-sxm-80g, nodes: {count: 4, prefix: a, chips: 8, cpus: 64},
+         offer: {fen_per_chip_hour: 2100, max_walltime: 24h, bills_lost_work: false}}
+
+`read_centre_file` reads what the network is told; `agent.config` reads what the agent needs, by the readers below.
+A section with the driver's own name (`slurm: {...}`), on top or in a pool, belongs to the driver.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from suanwang.boundedyaml import load_yaml
+from suanwang.domain.centre import MAX_CHIPS_PER_NODE, MAX_NODES_PER_POOL, Node
+from suanwang.errors import InvalidInput
+from suanwang.units import duration_s
+from suanwang.wire import NewCentre, NewNodes, NewPool
+
+MAX_BYTES = 2**20
+MAX_CPUS_PER_NODE = 65_536
+MAX_FEN_PER_CHIP_HOUR = 10**9
+MAX_NAME_LENGTH = 200
+DEFAULT_DRIVER = "local"
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+
+_FILE = ("centre", "driver", "pools", "agent")
+_CENTRE = ("id", "organisation", "name", "name_zh", "city", "latitude", "longitude", "provider")
+_POOL = ("id", "chip", "nodes", "offer")
+_OFFER = ("fen_per_chip_hour", "max_walltime", "bills_lost_work")
+
+
+def load_centre_file(text: str) -> Mapping[str, Any]:
+    """The file as plain values. Raises InvalidInput."""
+    return mapping("centre file", load_yaml(text, max_bytes=MAX_BYTES))
+
+
+def read_centre_file(text: str, *, organisation_id: str | None = None) -> NewCentre:
+    """What the network is told of a centre. `organisation_id` goes before the file's `centre.organisation`.
+
+    Raises InvalidInput naming the path of the field.
+    """
+    file = load_centre_file(text)
+    driver = read_driver(file)
+    _require_known("", file, (*_FILE, driver))
+    centre = mapping("centre", file.get("centre"))
+    _require_known("centre", centre, _CENTRE)
+    owner = organisation_id or centre.get("organisation")
+    if owner is None:
+        raise InvalidInput("centre.organisation", None, "the organisation that runs the centre, here or at the call")
+    english = read_text("centre.name", centre.get("name"))
+    return NewCentre(
+        id=read_id("centre.id", centre.get("id")),
+        organisation_id=read_id("centre.organisation", owner),
+        name=english,
+        name_zh=read_text("centre.name_zh", centre.get("name_zh", english)),
+        city=read_text("centre.city", centre.get("city")),
+        latitude=_degrees("centre.latitude", centre.get("latitude"), 90),
+        longitude=_degrees("centre.longitude", centre.get("longitude"), 180),
+        provider=dict(mapping("centre.provider", centre.get("provider", {}))),
+        pools=tuple(_pool(where, line, driver) for where, line in read_pool_lines(file)),
+    )
+
+
+def read_driver(file: Mapping[str, Any]) -> str:
+    """The driver that the file names. Raises InvalidInput."""
+    driver = file.get("driver", DEFAULT_DRIVER)
+    if not isinstance(driver, str) or not driver:
+        raise InvalidInput("driver", driver, "the name of a driver, like local or slurm")
+    return driver
+
+
+def read_pool_lines(file: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """(path, entry) of every pool; their ids are good and differ. Raises InvalidInput."""
+    lines = file.get("pools")
+    if not isinstance(lines, list) or not lines:
+        raise InvalidInput("pools", lines, "a list of one or more pools")
+    found = [(f"pools[{i}]", mapping(f"pools[{i}]", line)) for i, line in enumerate(lines)]
+    ids = [read_id(f"{where}.id", line.get("id")) for where, line in found]
+    if len(set(ids)) != len(ids):
+        raise InvalidInput("pools", " ".join(ids), "every pool has an id of its own")
+    return found
+
+
+def _pool(where: str, line: Mapping[str, Any], driver: str) -> NewPool:
+    _require_known(where, line, (*_POOL, driver))
+    terms = mapping(f"{where}.offer", line.get("offer"))
+    _require_known(f"{where}.offer", terms, _OFFER)
+    bills_lost_work = terms.get("bills_lost_work", False)
+    if not isinstance(bills_lost_work, bool):
+        raise InvalidInput(f"{where}.offer.bills_lost_work", bills_lost_work, "true or false")
+    price = terms.get("fen_per_chip_hour")
+    nodes = read_nodes(f"{where}.nodes", line.get("nodes"))
+    return NewPool(
+        id=read_id(f"{where}.id", line.get("id")),
+        chip=read_id(f"{where}.chip", line.get("chip")),
+        nodes=tuple(NewNodes(name=node.name, chips=node.chips, cpus=node.cpus) for node in nodes),
+        fen_per_chip_hour=read_whole(f"{where}.offer.fen_per_chip_hour", price, 0, MAX_FEN_PER_CHIP_HOUR),
+        max_walltime_s=_walltime_s(f"{where}.offer.max_walltime", terms.get("max_walltime")),
+        bills_lost_work=bills_lost_work,
+    )
+
+
+def _walltime_s(where: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise InvalidInput(where, value, 'the longest time of one attempt, like "24h"')
+    return duration_s(str(value), where)
+
+
+def _degrees(where: str, value: object, most: int) -> float:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not -most <= value <= most:
+        raise InvalidInput(where, value, f"degrees from -{most} to {most}")
+    return float(value)
+
+
+def _require_known(where: str, line: Mapping[str, Any], known: Iterable[str]) -> None:
+    for key in line:
+        if key not in known:
+            raise InvalidInput(f"{where}.{key}".lstrip("."), line[key], f"known here: {', '.join(known)}")
+
+
+def read_nodes(where: str, value: object) -> tuple[Node, ...]:
+    """Nodes as a centre file writes them: a list of `{name, chips, cpus}`, or `{count, prefix, chips, cpus}`.
+
+    The second form makes names of the prefix and numbers from 1. Raises InvalidInput naming the field under `where`.
+    """
+    if isinstance(value, Mapping):
+        count = read_whole(f"{where}.count", value.get("count"), 1, MAX_NODES_PER_POOL)
+        prefix = read_id(f"{where}.prefix", value.get("prefix", "node"))
+        return tuple(_node(where, value, f"{prefix}{number}") for number in range(1, count + 1))
+    if not isinstance(value, list) or not 1 <= len(value) <= MAX_NODES_PER_POOL:
+        raise InvalidInput(where, value, "a list of nodes, or count, prefix, chips and cpus")
+    nodes = []
+    for i, entry in enumerate(value):
+        line = mapping(f"{where}[{i}]", entry)
+        nodes.append(_node(f"{where}[{i}]", line, read_id(f"{where}[{i}].name", line.get("name"))))
+    names = [node.name for node in nodes]
+    if len(set(names)) != len(names):
+        raise InvalidInput(where, " ".join(names), "node names are unique within a pool")
+    return tuple(nodes)
+
+
+def _node(where: str, line: Mapping[str, Any], name: str) -> Node:
+    chips = read_whole(f"{where}.chips", line.get("chips"), 1, MAX_CHIPS_PER_NODE)
+    return Node(name, chips, read_whole(f"{where}.cpus", line.get("cpus", 1), 1, MAX_CPUS_PER_NODE))
+
+
+def mapping(where: str, value: object) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise InvalidInput(where, value, "a mapping")
+    return value
+
+
+def read_text(where: str, value: object) -> str:
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_NAME_LENGTH or not value.isprintable():
+        raise InvalidInput(where, value, f"a text of 1 to {MAX_NAME_LENGTH} characters on one line")
+    return value
+
+
+def read_id(where: str, value: object) -> str:
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise InvalidInput(where, value, "letters, digits, dots, hyphens and underscores, at most 63")
+    return value
+
+
+def read_whole(where: str, value: object, least: int, most: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
+        raise InvalidInput(where, value, f"{least} to {most}")
+    return value

@@ -1,0 +1,97 @@
+"""The kernel's numbers as codes and facts that people and programs can read."""
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import TypeAlias
+
+from suanwang.domain.centre import Pool
+from suanwang.domain.job import Objective
+from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
+from suanwang.domain.scheduling.events import Ask, AskVariant
+from suanwang.domain.scheduling.kernel.columns import CODE
+
+CODES = tuple(name.upper() for name in CODE._fields)
+"""The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
+
+REASON_OF_OBJECTIVE = MappingProxyType(
+    {
+        Objective.CHEAPEST: "CHEAPEST_POOL",
+        Objective.SOONEST: "SOONEST_START",
+        Objective.BALANCED: "BEST_BALANCE",
+    }
+)
+
+
+def placed_reason(ask: Ask, fitting_pools: int | None, ahead: int) -> Reason:
+    """Why there: how many pools fitted, and how many jobs ahead wait on (more than 0: it overtook without delaying)."""
+    facts: dict[str, object] = {"objective": str(ask.objective), "ordered": ask.ordered, "waiting_ahead": ahead}
+    if fitting_pools is not None:
+        facts["fitting_pools"] = fitting_pools
+    return Reason("ONLY_POOL" if fitting_pools == 1 else REASON_OF_OBJECTIVE[ask.objective], facts)
+
+
+def waiting_reason(code: int, pool: Pool | None, variant: int, start_s: int, ahead: int) -> Reason:
+    """`start_s`: expected from running allocations and the reservations ahead, at the moment of the decision."""
+    if pool is None:
+        return Reason(CODES[code], {"waiting_ahead": ahead})
+    return Reason(
+        CODES[code], {"pool_id": pool.id, "variant": variant, "expected_start_s": start_s, "waiting_ahead": ahead}
+    )
+
+
+Facts: TypeAlias = dict[str, object]
+
+
+def _price_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
+    fen_per_hour = pool.offer.fen_per_chip_hour * wanted.chips_per_node * ask.num_nodes
+    return {"fen_per_hour": fen_per_hour, "max_fen_per_hour": wanted.max_fen_per_hour}
+
+
+def _size_facts(wanted: AskVariant, pool: Pool) -> Facts:
+    return {
+        "chips_per_node": max((node.chips for node in pool.nodes), default=0),
+        "cpus_per_node": max((node.cpus for node in pool.nodes), default=0),
+        "wanted_chips_per_node": wanted.chips_per_node,
+        "wanted_cpus_per_node": wanted.cpus_per_node,
+    }
+
+
+def _count_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
+    fitting = sum(n.chips >= wanted.chips_per_node and n.cpus >= wanted.cpus_per_node for n in pool.nodes)
+    return {"fitting_nodes": fitting, "wanted_nodes": ask.num_nodes}
+
+
+_REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Facts]] = MappingProxyType(
+    {
+        CODE.chip_mismatch: lambda ask, wanted, pool, fen: {"chip": pool.chip_id, "wanted": sorted(wanted.chip_ids)},
+        CODE.node_too_small: lambda ask, wanted, pool, fen: _size_facts(wanted, pool),
+        CODE.too_few_nodes: lambda ask, wanted, pool, fen: _count_facts(ask, wanted, pool),
+        CODE.walltime_over_limit: lambda ask, wanted, pool, fen: {
+            "max_walltime_s": pool.offer.max_walltime_s,
+            "wanted_walltime_s": ask.walltime_s,
+        },
+        CODE.other_centre_pinned: lambda ask, wanted, pool, fen: {"centre": pool.centre_id, "wanted": wanted.centre},
+        CODE.checkpoint_elsewhere: lambda ask, wanted, pool, fen: {
+            "centre": pool.centre_id,
+            "checkpoint": ask.only_centre,
+        },
+        CODE.price_over_limit: lambda ask, wanted, pool, fen: _price_facts(ask, wanted, pool),
+        CODE.cost_over_budget: lambda ask, wanted, pool, fen: {"price_fen": fen, "max_cost_fen": ask.max_cost_fen},
+        CODE.pool_unseen: lambda ask, wanted, pool, fen: {"centre": pool.centre_id},
+        CODE.pool_drained: lambda ask, wanted, pool, fen: {"centre": pool.centre_id},
+    }
+)
+"""The two sides that do not meet: what the job asks for, and what the pool has."""
+
+
+def pool_outlook(pool: Pool, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]) -> PoolOutlook:
+    """`prices_fen`: of every variant of the job at this pool. A pool that can never have the job shows no price, but
+    for the price that is over the budget, which is among the facts."""
+    if code == CODE.fits:
+        facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
+        finish_s = start_s + ask.walltime_s
+        return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
+    facts = _REFUSAL_FACTS[code](ask, ask.variants[variant], pool, prices_fen[variant])
+    passing = code in {CODE.pool_unseen, CODE.pool_drained}
+    price_fen = prices_fen[variant] if passing else None
+    return PoolOutlook(pool.id, variant, False, Reason(CODES[code], facts), None, None, price_fen)

@@ -1,0 +1,308 @@
+"""What codes mean, in English: the sentences that `words` fills in and translates. Data, no code.
+
+Facts in braces are named as in the reason that carries them; `words.shown_fact` says how they are shown.
+"""
+
+from types import MappingProxyType
+
+
+def mark(sentence: str) -> str:
+    """Marks a sentence for the catalogues; it is translated when it is said."""
+    return sentence
+
+
+_ADVICE = (
+    mark("{field} would have to be {needed} (now {now}), or claim again from {again_from}"),
+    mark("{field} would have to be {needed} (now {now})"),
+    mark("{field} would have to be {needed}"),
+)
+"""What would turn a refusal or lift a limit: every code of the voucher rules can carry it."""
+
+_PLACEMENT = {
+    "FITS": (mark("can take it at {fen_per_chip_hour} yuan per chip-hour"), mark("can take it")),
+    "CHIP_MISMATCH": (mark("it has {chip}, the job asks for {wanted}"),),
+    "NODE_TOO_SMALL": (
+        mark(
+            "its largest nodes have {chips_per_node} chips and {cpus_per_node} CPUs, "
+            "the job needs {wanted_chips_per_node} and {wanted_cpus_per_node}"
+        ),
+    ),
+    "TOO_FEW_NODES": (mark("{fitting_nodes} of its nodes are large enough, the job needs {wanted_nodes}"),),
+    "WALLTIME_OVER_LIMIT": (mark("it takes jobs of at most {max_walltime_s}, the job asks for {wanted_walltime_s}"),),
+    "OTHER_CENTRE_PINNED": (mark("the job is pinned to {wanted}"),),
+    "CHECKPOINT_ELSEWHERE": (mark("the job's checkpoint lies at {checkpoint} and cannot travel"),),
+    "PRICE_OVER_LIMIT": (mark("it costs {fen_per_hour} yuan an hour, the job's limit is {max_fen_per_hour}"),),
+    "COST_OVER_BUDGET": (mark("it can cost {price_fen} yuan, the job may cost at most {max_cost_fen}"),),
+    "POOL_UNSEEN": (mark("{centre} is unseen: nothing is heard of it at present"),),
+    "POOL_DRAINED": (mark("{centre} is drained: it takes no new jobs"),),
+    "PLACED": (mark("it is placed"),),
+    "WAITS_FOR_CHIPS": (
+        mark("waits for chips at {pool_id}, expected start {expected_start_s}, jobs ahead: {waiting_ahead}"),
+        mark("waits for chips"),
+    ),
+    "WAITS_BEHIND_OTHERS": (
+        mark("waits behind others at {pool_id}, expected start {expected_start_s}, jobs ahead: {waiting_ahead}"),
+        mark("waits behind others, jobs ahead: {waiting_ahead}"),
+    ),
+    "NO_POOL_FITS": (mark("no pool can run it as it is"),),
+    "NO_POOL_OPEN": (mark("every pool that could run it is unseen or drained at present"),),
+    "ONLY_POOL": (mark("the only pool that can run it"),),
+    "CHEAPEST_POOL": (mark("the cheapest of {fitting_pools} pools that can run it"), mark("the cheapest pool")),
+    "SOONEST_START": (
+        mark("the soonest start of {fitting_pools} pools that can run it"),
+        mark("the soonest start"),
+    ),
+    "BEST_BALANCE": (
+        mark("the best balance of price and start among {fitting_pools} pools that can run it"),
+        mark("the best balance of price and start"),
+    ),
+}
+
+_JOBS = {
+    "RUNNING": (mark("runs at {centre}, attempt {attempt}"),),
+    "SUCCEEDED": (mark("attempt {attempt} at {centre} succeeded"), mark("it succeeded")),
+    "FAILED": (
+        mark("attempt {attempt} at {centre} failed with exit code {exit_code}"),
+        mark("attempt {attempt} at {centre} failed"),
+    ),
+    "CANCELLED": (mark("attempt {attempt} at {centre} was cancelled"), mark("it was cancelled")),
+    "TIMED_OUT": (mark("attempt {attempt} at {centre} reached its time limit"),),
+    "OUT_OF_MEMORY": (mark("attempt {attempt} at {centre} ran out of memory"),),
+    "KILLED": (
+        mark("attempt {attempt} at {centre} was killed from outside by signal {signal}"),
+        mark("attempt {attempt} at {centre} was killed from outside"),
+    ),
+    "PREEMPTED": (mark("attempt {attempt} at {centre} had to make room for others"),),
+    "NODE_FAILED": (mark("a node of {centre} failed under attempt {attempt}"),),
+    "NEVER_STARTED": (mark("attempt {attempt} at {centre} never started"),),
+    "SETUP_FAILED": (
+        mark("the setup of attempt {attempt} at {centre} failed with exit code {exit_code}"),
+        mark("the setup of attempt {attempt} at {centre} failed"),
+    ),
+    "RECOVERING": (
+        mark("recovers, from step {from_step}, because {after}"),
+        mark("recovers, from the beginning, because {after}"),
+    ),
+    "CANCELLED_BY_TENANT": (mark("cancelled by its tenant at {at}"),),
+    "NO_POOL": (mark("no centre can run it: {pools}"),),
+    "INSUFFICIENT_VALUE": (
+        mark("{needed_fen} yuan must be held, {available_fen} are free: top up, or ask for less walltime"),
+        mark("the account cannot hold the value of another attempt (after {after})"),
+    ),
+}
+
+_VOUCHERS = {
+    code: (*_ADVICE, *refusals)
+    for code, refusals in {
+        "ENTITY_NOT_ELIGIBLE": (
+            mark("the applicant is not eligible: {field} is {now}, the rules ask for {limit}"),
+            mark("the applicant is not eligible: {field} is not stated, the rules ask for {limit}"),
+        ),
+        "DISHONESTY_RECORD": (mark("there is a record of dishonesty: {now} years clean, the rules ask for {limit}"),),
+        "STACKED_SUBSIDY": (mark("the contract is subsidised already: {now}; the rules forbid {limit}"),),
+        "SIGNED_TOO_EARLY": (
+            mark("{field} is {now}, the rules begin on {limit}"),
+            mark("{field} is not stated, the rules begin on {limit}"),
+        ),
+        "TERM_TOO_LONG": (
+            mark("the contract runs {now} days, the rules allow {limit}"),
+            mark("the contract must state its days; the rules allow {limit}"),
+        ),
+        "USE_NOT_ELIGIBLE": (mark("the use {now} is not eligible; the rules pay for {limit}"),),
+        "NO_ELIGIBLE_COMPONENT": (
+            mark("no part of the contract is eligible: {now}; the rules pay for {limit}"),
+            mark("no part of the contract is eligible; the rules pay for {limit}"),
+        ),
+        "CONTRACT_ALREADY_CLAIMED": (mark("this contract, or the one that it is a part of, was claimed for before"),),
+        "RELATED_PARTY": (mark("applicant and provider are related parties"),),
+        "PROVIDER_NOT_ELIGIBLE": (
+            mark("the provider is not eligible: {field} is {now}, the rules ask for {limit}"),
+            mark("the provider is not eligible: the rules ask for {limit}"),
+        ),
+        "BELOW_MIN_CLAIM": (mark("{field} is {now}: below the least amount of {limit}"),),
+        "CAP_REACHED": (mark("the cap of {limit} is reached"), mark("a cap of the rules is reached")),
+        "BUDGET_EXHAUSTED": (
+            mark("the programme's budget is used up: {now} yuan are left"),
+            mark("the programme's budget is used up"),
+        ),
+        "OTHER_SIDE_CLAIMED": (mark("the other side of the contract has claimed already"),),
+        "NOT_PAID": (mark("the compute must be used and paid first"),),
+        "EXPIRED": (mark("it is over: {field} is {now}, the last day was {limit}"), mark("it is over")),
+        "NOT_TRANSFERABLE": (mark("vouchers of this programme cannot be passed on"),),
+        "per_claim": (),
+        "per_entity_year": (),
+        "per_entity_total": (),
+        "programme_budget": (),
+        "share_of_bill": (),
+        "voucher_left": (),
+    }.items()
+}
+
+_MORE_ERRORS = {
+    "INVALID_INPUT": (
+        mark("{field}: {value} is not allowed; {allowed}"),
+        mark("{field} is missing; {allowed}"),
+    ),
+    "UNKNOWN_CHIP": (mark("{field}: there is no chip {value}; {allowed}"),),
+    "LOCAL_WORKDIR": (mark("{field}: {value} is not allowed; {allowed}"),),
+    "TOKEN_MISSING": (mark("nobody is logged in"),),
+    "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
+    "JOB_ENDED": (mark("this job is over: {state}"),),
+    "ID_TAKEN": (mark("the id {id} is taken"),),
+    "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
+    "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
+    "BRAIN_STARTING": (mark("the hub is starting; ask again in a second"),),
+    "LESS_IS_LEFT": (mark("only {left_fen} yuan can be granted by now: caps or budget have shrunk"),),
+    "HUB_UNREACHABLE": (mark("the hub at {url} does not answer"),),
+    "DATABASE_UNREACHABLE": (mark("the hub's database does not answer"),),
+    "DATABASE_BUSY": (mark("the hub's database has no free connection; try again"),),
+    "TRY_AGAIN": (mark("another change came first; send the same call again"),),
+    "WORKDIR_TOO_LARGE": (
+        mark("the folder {folder} packs to more than {limit_mib} MiB; leave files out, or fetch them in setup"),
+    ),
+    "NO_WORKDIR": (mark("the workdir {folder} is no folder here; start from where the task file expects it"),),
+    "NO_PROFILE": (mark("there is no profile {profile}; known here: {known}"),),
+    "ADDRESS_TAKEN": (mark("{address} cannot be used; is a hub running already? Choose another --port"),),
+    "BUG": (mark("the hub made a mistake; its log knows it as incident {incident}"),),
+}
+
+SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(_PLACEMENT | _JOBS | _VOUCHERS)
+"""Reasons: why a job is where it is, why a claim got what it got."""
+ERRORS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    _MORE_ERRORS | {code: _JOBS[code] for code in ("NO_POOL", "INSUFFICIENT_VALUE")}
+)
+"""A "no" or a failure as the answer to a call."""
+
+NOTICES: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "NO_WALLTIME": mark("no time limit is given: {walltime_s} is taken, and a job that reaches it is ended"),
+        "LOCAL_WORKDIR": mark("{path} is on your machine and goes with the job when it is submitted"),
+        "ENV_READ_AS_BOOLEAN": mark("YAML reads this as a boolean, the job sees {value}; quote it"),
+        "ENV_NOT_EXPANDED": mark("values are passed on as they are, ${{…}} is not filled in"),
+        "DOCKER_LOGIN_IGNORED": mark("centres log in to no private registry for a job; use an image open to them"),
+        "DATA_NOT_MOVED": mark("kept as a label; the job itself fetches and writes its data ({place})"),
+        "NO_CPUS": mark("neither accelerators nor cpus: {cpus} CPU core per node is taken"),
+        "MAX_HOURLY_COST_READ_AS_YUAN": mark("read as {yuan_per_hour} yuan per hour for the whole job, not as dollars"),
+        "PUBLIC_CLOUD_IGNORED": mark("{place} is a public cloud: any centre that has the chips may run the job"),
+        "OWN_CLUSTER_IGNORED": mark("{place} is a cluster of your own: any centre with the chips may run the job"),
+        "NO_RECOVERY": mark("the job is not started again after a failure of the centre"),
+        "RECOVERY_STRATEGY_IGNORED": mark("the network itself chooses where a job recovers: near its checkpoint first"),
+    }
+)
+
+FIELDS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        "applicant.registered_in": mark("place of registration"),
+        "applicant.entity_type": mark("kind of applicant"),
+        "applicant.legal_person": mark("being a legal person"),
+        "applicant.size": mark("size of the applicant"),
+        "applicant.startup": mark("being a start-up"),
+        "applicant.years_since_dishonesty": mark("years without dishonesty"),
+        "applicant.years_since_blacklisted": mark("years off the blacklist"),
+        "contract.project_tags": mark("tags of the project"),
+        "contract.other_subsidies": mark("other subsidies of the contract"),
+        "contract.signed_on": mark("date of the contract"),
+        "contract.term_days": mark("days of the contract"),
+        "contract.uses": mark("use of the compute"),
+        "contract.parts": mark("parts of the contract"),
+        "contract.amount_fen": mark("amount of the contract"),
+        "contract.used": mark("compute used"),
+        "contract.split_of": mark("contract that it is a part of"),
+        "contract.chip_domestic": mark("domestic chips"),
+        "contract.filed_multimodal_model_service": mark("filed multimodal model service"),
+        "contract.providers.related": mark("being related to the applicant"),
+        "contract.providers.listed": mark("being on the programme's list"),
+        "contract.providers.in_city_plan": mark("being in the city's plan"),
+        "contract.providers.in_cluster": mark("cluster of the provider"),
+        "contract.providers.matching_partner": mark("being a matching partner"),
+        "contract.providers.type": mark("type of the provider"),
+        "contract.providers.pflops": mark("PFLOPS of the provider"),
+        "contract.providers.racks": mark("racks of the provider"),
+        "history.claimed_contracts": mark("contracts claimed for"),
+        "history.claimed_year_fen": mark("claimed in this year"),
+        "history.claimed_total_fen": mark("claimed in total"),
+        "history.redeemed_year_fen": mark("redeemed in this year"),
+        "history.redeemed_total_fen": mark("redeemed in total"),
+        "history.programme_left_fen": mark("budget left"),
+        "history.other_side_claimed": mark("claimed by the other side"),
+        "base_fen": mark("eligible part of the contract"),
+        "on": mark("day of the claim"),
+        "use": mark("use of the compute"),
+        "kind": mark("kind of compute"),
+        "used_fen": mark("used of the voucher"),
+        "redemption.on_s": mark("day of the redemption"),
+    }
+)
+
+WORDS: MappingProxyType[str, str] = MappingProxyType(
+    {
+        # states of jobs, phases and causes of attempts
+        "queued": mark("queued"),
+        "placed": mark("placed"),
+        "starting": mark("starting"),
+        "running": mark("running"),
+        "cancelling": mark("cancelling"),
+        "succeeded": mark("succeeded"),
+        "failed": mark("failed"),
+        "cancelled": mark("cancelled"),
+        "ended": mark("ended"),
+        "unknown": mark("unknown"),
+        "timed_out": mark("timed out"),
+        "out_of_memory": mark("out of memory"),
+        "killed": mark("killed from outside"),
+        "preempted": mark("preempted"),
+        "node_failed": mark("node failed"),
+        "never_started": mark("never started"),
+        "setup_failed": mark("setup failed"),
+        # centres
+        "seen": mark("seen"),
+        "unseen": mark("unseen"),
+        "drained": mark("drained"),
+        # claims and vouchers
+        "draft": mark("draft"),
+        "submitted": mark("submitted"),
+        "verified": mark("verified"),
+        "granted": mark("granted"),
+        "refused": mark("refused"),
+        "withdrawn": mark("withdrawn"),
+        "active": mark("active"),
+        "exhausted": mark("exhausted"),
+        "expired": mark("expired"),
+        "revoked": mark("revoked"),
+        "offset": mark("taken off the bill"),
+        "reimburse": mark("repaid after payment"),
+        "per_claim": mark("cap per claim"),
+        "per_entity_year": mark("cap per applicant and year"),
+        "per_entity_total": mark("cap per applicant"),
+        "programme_budget": mark("budget of the programme"),
+        "share_of_bill": mark("share of the bill"),
+        "voucher_left": mark("what is left of the voucher"),
+        "training": mark("training"),
+        "inference": mark("inference"),
+        "application": mark("application"),
+        "intelligent": mark("intelligent computing"),
+        "super": mark("supercomputing"),
+        "general": mark("general computing"),
+        "storage": mark("storage"),
+        "model_service": mark("model service"),
+        "tuning": mark("tuning"),
+        # movements of the book
+        "hold": mark("hold"),
+        "release": mark("release"),
+        "charge": mark("charge"),
+        "redeem": mark("redemption"),
+        "refund": mark("refund"),
+        # organisations and roles
+        "tenant": mark("tenant"),
+        "centre": mark("centre"),
+        "agency": mark("agency"),
+        "network": mark("network"),
+        "tenant_member": mark("member of a tenant"),
+        "tenant_admin": mark("administrator of a tenant"),
+        "centre_operator": mark("operator of a centre"),
+        "centre_agent": mark("agent of a centre"),
+        "programme_officer": mark("programme officer"),
+        "auditor": mark("auditor"),
+        "network_admin": mark("administrator of the network"),
+    }
+)

@@ -1,0 +1,101 @@
+"""The compiled scheduler and the obvious one agree on everything they say, in random stories of a network."""
+
+from copy import deepcopy
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from suanwang.domain.scheduling.decisions import Decision, Placed
+from suanwang.domain.scheduling.events import Ask, PoolSet
+from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.scheduler import quote, step
+from suanwang.domain.scheduling.state import State, apply_events
+from tests.domain.scheduling.oracle import Answer, Oracle
+from tests.domain.scheduling.workloads import Story, asks, outlook_facts, placed, policies
+
+STEPS = 8
+LONG = settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+)
+
+
+def as_answer(decision: Decision) -> Answer:
+    outlook = outlook_facts(decision.outlook)
+    if isinstance(decision, Placed):
+        d = decision
+        return Answer(d.job_id, "PLACED", d.pool_id, d.variant, d.node_names, d.expected_end_s, d.price_fen, outlook)
+    facts = decision.reason.facts
+    pool_id, variant = facts.get("pool_id"), facts.get("variant", -1)
+    assert pool_id is None or isinstance(pool_id, str)
+    assert isinstance(variant, int)
+    price_fen = outlook[pool_id][3] if pool_id else 0
+    return Answer(decision.job_id, decision.reason.code, pool_id, variant, price_fen=price_fen, outlook=outlook)
+
+
+@LONG
+@given(st.data(), policies)
+def test_every_decision_is_the_oracles(data: st.DataObject, policy: Policy) -> None:
+    state, oracle, story = State(), Oracle(), Story(data.draw)
+    live: dict[str, Placed] = {}
+    asked: dict[str, Ask] = {}
+    events = story.opening()
+    pool_ids = [event.pool.id for event in events if isinstance(event, PoolSet)]
+    for _ in range(STEPS):
+        events += story.next_events(live, asked, pool_ids)
+        decisions = step(state, policy, story.now_s, events)
+        assert [as_answer(d) for d in decisions] == oracle.step(policy, story.now_s, events)
+        state.validate()
+        live = {job_id: d for job_id, d in (live | placed(decisions)).items() if job_id in oracle.placed}
+        events = []
+
+
+@LONG
+@given(st.data(), policies)
+def test_every_quote_is_the_oracles_and_changes_nothing(data: st.DataObject, policy: Policy) -> None:
+    state, oracle, story = State(), Oracle(), Story(data.draw)
+    live: dict[str, Placed] = {}
+    asked: dict[str, Ask] = {}
+    events = story.opening()
+    pool_ids = [event.pool.id for event in events if isinstance(event, PoolSet)]
+    for _ in range(3):
+        events += story.next_events(live, asked, pool_ids)
+        decisions = step(state, policy, story.now_s, events)
+        oracle.step(policy, story.now_s, events)
+        live |= placed(decisions)
+        live = {job_id: d for job_id, d in live.items() if job_id in oracle.placed}
+        events = []
+    before = list(state.events())
+    waiting = [job.ask for job in state.queue()]
+    wanted = data.draw(st.sampled_from(waiting) if waiting and data.draw(st.booleans()) else asks("new", story.now_s))
+    told = quote(state, policy, story.now_s, wanted)
+    assert outlook_facts(told) == oracle.quote(policy, story.now_s, wanted)
+    assert list(state.events()) == before
+    state.validate()
+    assert quote(state, policy, story.now_s, wanted) == told
+
+
+@LONG
+@given(st.data(), policies)
+def test_a_state_built_anew_decides_as_the_one_before(data: st.DataObject, policy: Policy) -> None:
+    state, story = State(), Story(data.draw)
+    live: dict[str, Placed] = {}
+    asked: dict[str, Ask] = {}
+    events = story.opening()
+    pool_ids = [event.pool.id for event in events if isinstance(event, PoolSet)]
+    for _ in range(3):
+        events += story.next_events(live, asked, pool_ids)
+        live |= placed(step(state, policy, story.now_s, events))
+        live = {job_id: d for job_id, d in live.items() if job_id in state.jobs and state.jobs[job_id].placed}
+        events = []
+    copied, rebuilt = deepcopy(state), State()
+    apply_events(rebuilt, list(state.events()))
+    rebuilt.validate()
+    for _ in range(3):
+        events = story.next_events(live, asked, pool_ids)
+        decisions = step(state, policy, story.now_s, events)
+        assert step(copied, policy, story.now_s, events) == decisions
+        assert placed(step(rebuilt, policy, story.now_s, events)) == placed(decisions)
+        live |= placed(decisions)
+        live = {job_id: d for job_id, d in live.items() if job_id in state.jobs and state.jobs[job_id].placed}
+        rebuilt.validate()
+    assert list(rebuilt.events()) == list(copied.events()) == list(state.events())
