@@ -7,7 +7,7 @@ from rich.table import Table
 from story import Outcome, Picture
 
 from suanwang.i18n import _
-from suanwang.units import yuan
+from suanwang.units import SECONDS_PER_HOUR, yuan
 from suanwang.wire import AttemptLine, JobLine
 from suanwang.words import say
 
@@ -17,13 +17,13 @@ LAST_SAID = 8
 def picture(seen: Picture, elapsed_s: float) -> Group:
     """Centres, jobs, the training job, and what was said last."""
     centres = Table(title=_("Suanwang, {seconds:.0f} s").format(seconds=elapsed_s), title_justify="left", expand=False)
-    for name in (_("centre"), _("state"), _("chips"), _("taken"), _("yuan per chip-hour")):
+    for name in (_("centre"), _("state"), _("chips"), _("taken"), _("yuan per chip-second")):
         centres.add_column(name, justify="right" if name in (_("chips"), _("taken")) else "left")
     for centre in seen.centres:
         for pool in centre.pools:
             style = "red" if centre.state == "unseen" else ""
             cells = (f"{centre.name} · {pool.chip_id}", centre.state, str(pool.chips), str(pool.used_chips))
-            centres.add_row(*cells, yuan(pool.fen_per_chip_hour), style=style)
+            centres.add_row(*cells, yuan(pool.fen_per_chip_hour // SECONDS_PER_HOUR), style=style)
     jobs = Table.grid(padding=(0, 2))
     if seen.jobs is not None:
         jobs.add_row(_("jobs"), "  ".join(f"{state} {count}" for state, count in sorted(seen.jobs.states.items())))

@@ -21,7 +21,7 @@ from suanwang.domain.tenant import OrganisationKind, Role
 from suanwang.i18n import _
 from suanwang.protocol import MAX_BLOB_BYTES
 from suanwang.testing.processes import Processes, kill_worker, worker_of
-from suanwang.units import fen_of_yuan
+from suanwang.units import SECONDS_PER_HOUR, fen_of_yuan
 from suanwang.wire import (
     CentreLine,
     ClaimAnswer,
@@ -128,7 +128,7 @@ class Story:
             await admin.add_organisation(NewOrganisation(id=name, name=name.title(), kind=kind, facts=facts))
             token = await admin.issue_token(NewToken(organisation_id=name, role=role))
             self.client(name, token.secret)
-        await admin.top_up(NewTopUp(tenant_id="startup", amount_fen=fen_of_yuan(20_000)))
+        await admin.top_up(NewTopUp(tenant_id="startup", amount_fen=fen_of_yuan(1_000_000)))
         self.say(_("three centres join; each has an agent process of its own"))
         for centre_id in CENTRES:
             await self.join(centre_id)
@@ -142,7 +142,13 @@ class Story:
         owner = f"{centre_id}-centre"
         kind = OrganisationKind.CENTRE
         await admin.add_organisation(NewOrganisation(id=owner, name=owner, kind=kind))
-        await admin.join_centre(read_centre_file(path.read_text("utf-8"), organisation_id=owner))
+        offered = read_centre_file(path.read_text("utf-8"), organisation_id=owner)
+        # A second of the demonstration stands for an hour, so it costs as much.
+        pools = tuple(
+            msgspec.structs.replace(pool, fen_per_chip_hour=pool.fen_per_chip_hour * SECONDS_PER_HOUR)
+            for pool in offered.pools
+        )
+        await admin.join_centre(msgspec.structs.replace(offered, pools=pools))
         new = NewToken(organisation_id=owner, role=Role.CENTRE_AGENT, centre_id=centre_id)
         token_file = self.processes.home / f"{centre_id}.token"
         token_file.touch(mode=0o600)
@@ -152,7 +158,7 @@ class Story:
     async def claim_a_voucher(self) -> ClaimAnswer:
         officer, startup = self.clients["agency"], self.clients["startup"]
         rules = (HERE / "programme" / "beijing-2023-extended.yaml").read_text("utf-8")
-        programme = await officer.add_programme(NewProgramme(rules=rules, automatic_limit_fen=fen_of_yuan(10_000)))
+        programme = await officer.add_programme(NewProgramme(rules=rules, automatic_limit_fen=fen_of_yuan(50_000)))
         await officer.fund(programme.id, fen_of_yuan(1_000_000))
         self.say(_("the agency funds {programme}; the start-up claims").format(programme=programme.id))
         contract = NewClaim(
@@ -161,8 +167,8 @@ class Story:
             signed_on=time.strftime("%Y-%m-%d", time.gmtime()),
             term_days=90,
             parts=(
-                ContractPart(kind="intelligent", amount_fen=fen_of_yuan(10_000)),
-                ContractPart(kind="storage", amount_fen=fen_of_yuan(500)),
+                ContractPart(kind="intelligent", amount_fen=fen_of_yuan(200_000)),
+                ContractPart(kind="storage", amount_fen=fen_of_yuan(5_000)),
             ),
             facts={"project_tags": ["十四五高精尖人工智能方向"]},
         )

@@ -8,6 +8,7 @@ from suanwang.domain.tenant import Role
 from tests.api.conftest import Served
 
 FILLED = {
+    "{path:str}": "nothing",
     "{reference:str}": "no-such-job",
     "{token_id:str}": "00000000-0000-0000-0000-000000000000",
     "{centre_id:str}": "east",
@@ -57,7 +58,9 @@ def test_an_endpoint_that_does_not_say_who_may_call_it_stops_the_start() -> None
         require_declared(Litestar([forgotten], openapi_config=None))
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer wrong", "bearer sw_x y", "Bearer \x7f"])
+@pytest.mark.parametrize(
+    "header", ["", "Bearer", "Bearer ", "Basic abc", "Bearer wrong", "bearer sw_x y", "Bearer \x7f"]
+)
 async def test_bad_tokens(served: Served, header: str) -> None:
     async with served.client(None) as client:
         answer = await client.get("/v1/me", headers={"authorization": header})

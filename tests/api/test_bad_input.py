@@ -88,7 +88,9 @@ async def submit(client: httpx.AsyncClient, key: str, task: str = TASK, **more: 
     return await client.post("/v1/jobs", json=body, headers={"idempotency-key": key})
 
 
-async def test_a_reused_key_with_another_body_is_refused_and_with_the_same_body_answers_the_same(served: Served) -> None:
+async def test_a_reused_key_answers_the_same_body_and_refuses_another(
+    served: Served,
+) -> None:
     async with served.client(served.secrets[Role.TENANT_MEMBER]) as client:
         first = await submit(client, "k", count=3)
         assert first.status_code == 201, first.text

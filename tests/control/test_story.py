@@ -1,16 +1,16 @@
 """One job, one voucher, from the first call to the settled bill, on a real database in virtual time."""
 
+from dataclasses import replace
 from uuid import UUID
 
 import pytest
 
-from suanwang.control import settle, submit, voucher
+from suanwang.control import schedule, settle, submit, sync, voucher
 from suanwang.control.prove import prove
-from suanwang.domain.job import Cause, JobState
+from suanwang.domain.job import Cause, JobState, Variant
 from suanwang.domain.ledger import tenant_cash
 from suanwang.domain.tenant import Actor, Role
 from suanwang.errors import Conflict, InsufficientValue, Refused
-from suanwang.protocol import RunOrder
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store import ledger
@@ -112,26 +112,109 @@ async def test_a_killed_job_resumes_elsewhere_and_lost_work_is_free(net: SmallNe
     east.save(key, step=10, at_s=net.now_s - 100)
     await net.turn()
     east.end(key, net.now_s, Cause.KILLED)
-    # Somebody else takes the freed place first, so the recovering job is better off in the west.
-    async with net.db.transaction() as tx:
-        before = await attempts.charges_of_job(tx, UUID(submitted.job_id))
-    assert [(line["until_s"] - line["from_s"], line["kept"]) for line in before] == [(900, True)]
-    await net.submit(tenant, job_spec("other"))
     await net.sync(east)
-    net.centres.pop("east")
+    # The east falls silent: the job is better off in the west, at twice the price.
+    net.now_s += 31
+    west.advance(net.now_s)
+    await net.sync(west)
+    assert await sync.mark_unseen(net.db, 30, net.now_s) == ["east"]
     await net.think()
     await net.sync(west)
-    resumed = [running.order for running in west.attempts.values()]
-    second = [order for order in resumed if order.job_id == submitted.job_id]
-    if second:
-        assert isinstance(second[0], RunOrder)
-        assert second[0].attempt == 2
-        assert second[0].resume_from is not None
-        assert second[0].resume_from.step == 10
+    (second,) = (running.order for running in west.attempts.values())
+    assert (second.job_id, second.attempt) == (submitted.job_id, 2)
+    assert second.resume_from is not None
+    assert (second.resume_from.step, second.resume_from.blob_sha256) == (10, f"{10:064x}")
     async with net.db.transaction() as tx:
         charges = await attempts.charges_of_job(tx, UUID(submitted.job_id))
-    assert [(c["kept"], c["amount_fen"]) for c in charges] == [(True, 250), (False, 0)]
-    assert charges[1]["until_s"] - charges[1]["from_s"] == 100
+    lines = [(line["until_s"] - line["from_s"], line["kept"], line["amount_fen"]) for line in charges]
+    assert lines == [(900, True, 250), (100, False, 0)]
+    await net.sync(west)
+    net.now_s += HOUR_S
+    west.advance(net.now_s)
+    await net.sync(west)
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    assert await cash_fen(net, "acme") == 100_000 - 250 - 2_000
+    await assert_proofs(net)
+
+
+async def test_a_job_that_cannot_pay_for_another_attempt_ends(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 1_000)
+    east = await net.add_centre("east", nodes=1, chips=1)
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec())
+    await net.turn()
+    net.now_s += 1_000
+    east.save((submitted.job_id, 1), step=1, at_s=net.now_s - 100)
+    east.end((submitted.job_id, 1), net.now_s, Cause.NODE_FAILED)
+    await net.turn()
+    assert await state_of(net, submitted.job_id) is JobState.FAILED
+    assert await cash_fen(net, "acme") == 750
+    await assert_proofs(net)
+
+
+async def test_a_job_recovers_only_so_often(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    east = await net.add_centre("east")
+    east.run_s = lambda order: (10, Cause.KILLED)
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec())
+    for _ in range(8):
+        await net.turn(10)
+    assert await state_of(net, submitted.job_id) is JobState.FAILED
+    assert [attempt for _, attempt in east.starts] == [1, 2, 3, 4]
+    assert await cash_fen(net, "acme") == 10**6
+    await assert_proofs(net)
+
+
+async def test_a_centre_silent_for_an_hour_changes_nothing_but_the_picture(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    east = await net.add_centre("east", nodes=1, chips=1)
+    await net.add_centre("west")
+    east.run_s = lambda order: (1_800, Cause.SUCCEEDED)
+    await net.turn()
+    pinned = replace(job_spec(), variants=(Variant("A100", 1, centre="east"),))
+    (submitted,) = await net.submit(tenant, pinned)
+    await net.turn()
+    silent = net.centres.pop("east")
+    for _ in range(60):
+        await net.turn(60)
+        await sync.mark_unseen(net.db, 30, net.now_s)
+    assert await state_of(net, submitted.job_id) is JobState.RUNNING
+    net.centres["east"] = silent
+    await net.turn()
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    assert silent.starts == [(submitted.job_id, 1)]
+    assert await cash_fen(net, "acme") == 10**6 - 500
+    await assert_proofs(net)
+
+
+async def test_a_second_brain_takes_over_and_the_first_stops(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    await net.add_centre("east")
+    await net.turn()
+    first = net.brain
+    assert first is not None
+    second = await schedule.awaken(net.db, net.catalogue, net.now_s)
+    await net.submit(tenant, job_spec())
+    with pytest.raises(Conflict) as refused:
+        await schedule.schedule(net.db, first, net.policy, net.now_s)
+    assert refused.value.code == "BRAIN_REPLACED"
+    assert await schedule.schedule(net.db, second, net.policy, net.now_s) == {"east"}
+    await assert_proofs(net)
+
+
+async def test_a_brain_awakened_in_the_middle_goes_on_as_the_old_one_would(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    await net.add_centre("east", nodes=1, chips=2)
+    await net.turn()
+    jobs_in = await net.submit(tenant, *(job_spec(f"j{i}", chips=1 + i % 2) for i in range(6)))
+    await net.turn(1)
+    for _ in range(20):
+        net.brain = None
+        await net.turn(900)
+    for one in jobs_in:
+        assert await state_of(net, one.job_id) is JobState.SUCCEEDED
+    assert len(net.centres["east"].starts) == 6
     await assert_proofs(net)
 
 

@@ -175,7 +175,9 @@ async def test_thirty_kills(short_folder: Path) -> None:
     print(dict(crashing.kills), len(crashing.submitted), "jobs")  # noqa: T201 seen with -s and on failure
     assert len(set(crashing.submitted)) == len(crashing.submitted) > 0
     assert set(crashing.submitted) <= {job.id for job in listed}
-    assert all(job.state is JobState.SUCCEEDED for job in listed), [j for j in listed if j.state is not JobState.SUCCEEDED]
+    assert all(job.state is JobState.SUCCEEDED for job in listed), [
+        j for j in listed if j.state is not JobState.SUCCEEDED
+    ]
     starts = Counter(crashing.starts.read_text().split())
     assert set(starts.values()) == {1}, [start for start, times in starts.items() if times > 1]
     assert {start.split(".")[0] for start in starts} == {job.id for job in listed}

@@ -193,6 +193,12 @@ def test_a_rate_of_zero_gives_nothing_and_no_advice_that_would_help() -> None:
     assert answer.advice[0].facts["needed"] is None
 
 
+def test_a_contract_that_names_no_provider_proves_nothing_about_it() -> None:
+    answer = answer_to(PUBLISHED["qingyang-2024"], contract=need(providers=()))
+    assert [refusal.code for refusal in answer.refusals] == [RefusalCode.PROVIDER_NOT_ELIGIBLE]
+    assert answer_to(contract=need(providers=())).outcome is Outcome.GRANT
+
+
 def test_a_piece_is_remembered_with_its_whole() -> None:
     assert claim_keys(NEED) == ("C1",)
     assert claim_keys(need(split_of="W")) == ("C1", "W")

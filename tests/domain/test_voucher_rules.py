@@ -114,6 +114,13 @@ REFUSALS: list[tuple[str, Programme, dict[str, Any], RefusalCode, dict[str, obje
         {"field": "contract.signed_on", "now": "2024-05-01", "needed": "2024-06-01"},
     ),
     (
+        "signed before the later of two first days",
+        replace(serving(signed_on_or_after=date(2024, 1, 1)), valid_from=date(2024, 6, 1)),
+        {},
+        RefusalCode.SIGNED_TOO_EARLY,
+        {"field": "contract.signed_on", "now": "2024-05-01", "needed": "2024-06-01"},
+    ),
+    (
         "no date",
         serving(signed_on_or_after=date(2024, 5, 1)),
         {"contract": need(signed_on=None)},
@@ -285,6 +292,13 @@ REFUSALS: list[tuple[str, Programme, dict[str, Any], RefusalCode, dict[str, obje
         {"applicant": replace(FIRM, size="large")},
         RefusalCode.ENTITY_NOT_ELIGIBLE,
         {"field": "applicant.size", "now": "large", "needed": ["micro", "small"]},
+    ),
+    (
+        "the first of two rates that are equally near",
+        replace(PLAIN, rates=(Rate(5_000, When(startup=True)), Rate(3_000, When(chip_domestic=True)))),
+        {},
+        RefusalCode.ENTITY_NOT_ELIGIBLE,
+        {"field": "applicant.startup", "now": False, "needed": True},
     ),
     (
         "no rate for this chip",

@@ -138,6 +138,8 @@ def test_usable(changes: dict[str, Any], code: RefusalCode | None) -> None:
     asked: dict[str, Any] = {"on_s": 0, "use": "training", "kind": "intelligent", **changes}
     refusal = usable(terms, **asked)
     assert (refusal.code if refusal else None) == code
+    if code is RefusalCode.NO_ELIGIBLE_COMPONENT and refusal:
+        assert refusal.facts["limit"] == ["intelligent"]
     assert usable(OFFSET, on_s=10**10, use="anything", kind="anything", used_fen=9) is None
 
 
@@ -183,6 +185,7 @@ def test_redemption_amount(request_: Redemption, history: History, amount_fen: i
     programme = capped(per_entity_year_fen=5_000, per_entity_total_fen=9_000, counts=Counts.REDEMPTIONS)
     answer = redeem(programme, REIMBURSE, FIRM, request_, history)
     assert (answer.outcome, answer.amount_fen, answer.limits_hit) == (Outcome.REDEEM, amount_fen, limits)
+    assert answer.rate_bp == (0 if request_.bill_fen is None else 3_000)
 
 
 @pytest.mark.parametrize(
@@ -377,6 +380,14 @@ def test_moves_keep_the_identity(moves: list[tuple[VoucherMove, int]]) -> None:
 def test_amounts_that_do_not_add_up(amounts: VoucherAmounts) -> None:
     with pytest.raises(ProofFailed):
         amounts.check()
+
+
+def test_a_move_may_take_all_there_is() -> None:
+    held = moved(VoucherAmounts(granted_fen=5, available_fen=5), VoucherMove.HOLD, 5)
+    assert held == VoucherAmounts(granted_fen=5, held_fen=5)
+    assert moved(held, VoucherMove.CHARGE, 5) == VoucherAmounts(granted_fen=5, used_fen=5)
+    with pytest.raises(InsufficientValue):
+        moved(held, VoucherMove.CHARGE, 6)
 
 
 @pytest.mark.parametrize(

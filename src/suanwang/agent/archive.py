@@ -95,13 +95,15 @@ def _bad(why: str, member: tarfile.TarInfo) -> Refused:
     )
 
 
-def pack(folder: Path, archive: Path, limit_bytes: int, only: str | None = None) -> int:
+def pack(
+    folder: Path, archive: Path, limit_bytes: int, only: str | None = None, *, skip: frozenset[str] = frozenset()
+) -> int:
     """Pack a folder, or the one entry `only` of it, into a tar.gz; the same files give the same bytes.
 
-    Returns the size in bytes of the files packed. Raises TooLarge once the archive exceeds `limit_bytes`, Changed if
+    Folders named in `skip` are left out, wherever they are. Returns the size in bytes of the files packed. Raises TooLarge once the archive exceeds `limit_bytes`, Changed if
     the files changed meanwhile (a checkpoint must be whole), OSError.
     """
-    before = _fingerprint(folder, only)
+    before = _fingerprint(folder, only, skip)
     size_bytes = sum(size for _, size, _ in before.values())
     try:
         with archive.open("wb") as file:
@@ -110,7 +112,7 @@ def pack(folder: Path, archive: Path, limit_bytes: int, only: str | None = None)
         raise TooLarge("the archive is too large", limit_bytes=limit_bytes, size_bytes=size_bytes) from None
     except FileNotFoundError as error:
         raise Changed("a file went away while it was packed") from error
-    if _fingerprint(folder, only) != before:
+    if _fingerprint(folder, only, skip) != before:
         raise Changed("the files changed while they were packed")
     return size_bytes
 
@@ -124,12 +126,13 @@ def _write(folder: Path, names: list[str], file: "_Bounded") -> None:
             tar.add(folder / name, arcname=name, recursive=False, filter=_plain)
 
 
-def _fingerprint(folder: Path, only: str | None) -> dict[str, tuple[int, int, int]]:
+def _fingerprint(folder: Path, only: str | None, skip: frozenset[str]) -> dict[str, tuple[int, int, int]]:
     """Of every file: mode, size and time of change, by path in the folder, sorted."""
     start = folder if only is None else folder / only
     found = [] if start == folder else [start]
     if start.is_dir() and not start.is_symlink():
         for root, folders, files in os.walk(start):
+            folders[:] = [name for name in folders if name not in skip]
             found += [Path(root, name) for name in (*folders, *files)]
     marks = {}
     for path in sorted(found):

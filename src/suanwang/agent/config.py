@@ -74,7 +74,9 @@ def read_agent_config(centre_file: Mapping[str, Any], *, state_dir: Path | None 
     centre_id = read_id("centre.id", mapping("centre", centre_file.get("centre")).get("id"))
     pools = tuple(_pool(where, line) for where, line in read_pool_lines(centre_file))
     settings = mapping("agent", centre_file.get("agent") or {})
-    place = state_dir or Path(read_text("agent.state_dir", settings.get("state_dir", f"{DEFAULT_STATE_DIR}/{centre_id}")))
+    place = state_dir or Path(
+        read_text("agent.state_dir", settings.get("state_dir", f"{DEFAULT_STATE_DIR}/{centre_id}"))
+    )
     return AgentConfig(
         centre_id=centre_id,
         state_dir=place.expanduser(),

@@ -42,14 +42,14 @@ class Exchange:
             began = time.monotonic()
             wait_s = 0 if self._has_news() else longest_s
             try:
-                reply = await self.once(wait_s)
+                reply, news = await self.once(wait_s)
             except (Failed, Refused) as error:
                 failures = await _back_off(failures, error)
                 continue
             failures = 0
-            if not reply.orders and not reply.log_requests and wait_s == longest_s:
-                # A hub that held the answer is asked again at once, one that did not is not to be flooded.
-                await asyncio.sleep(max(MIN_PAUSE_S, reply.poll_s - (time.monotonic() - began)))
+            # A hub that held the answer is asked again at once, one that did not is not to be flooded.
+            soon = news or wait_s < longest_s
+            await asyncio.sleep(MIN_PAUSE_S if soon else max(MIN_PAUSE_S, reply.poll_s - (time.monotonic() - began)))
 
     async def report(self) -> None:
         """Send what is new at once."""
@@ -71,8 +71,8 @@ class Exchange:
             if again:
                 news.set()
 
-    async def once(self, wait_s: int) -> SyncReply:
-        """One sync. Raises Failed, Refused; nothing is lost then."""
+    async def once(self, wait_s: int) -> tuple[SyncReply, bool]:
+        """One sync, and whether its reply brought anything new. Raises Failed, Refused; nothing is lost then."""
         memory = self._memory
         unsent = [attempt.report for attempt in memory.unsent() if attempt.report is not None]
         chunks = [self._chunks.popleft() for _ in range(min(CHUNKS_PER_SYNC, len(self._chunks)))]
@@ -97,13 +97,12 @@ class Exchange:
             raise
         if inventory is not None:
             self._inventory_known = inventory
-        await self._take(request, reply)
-        return reply
+        return reply, await self._take(request, reply)
 
     def _has_news(self) -> bool:
         return bool(self._chunks) or bool(self._memory.unsent())
 
-    async def _take(self, request: SyncRequest, reply: SyncReply) -> None:
+    async def _take(self, request: SyncRequest, reply: SyncReply) -> bool:
         """Orders into the journal, then the version; reports that arrived need not be sent again."""
         memory = self._memory
         async with memory.changing:
@@ -123,10 +122,11 @@ class Exchange:
             await memory.take(taken, reply.orders, reply.version if went_back else max(memory.version, reply.version))
         if reply.orders:
             memory.look_now.set()
-        for wanted in reply.log_requests:
-            if wanted.request_id not in self._answering:
-                self._answering.add(wanted.request_id)
-                memory.spawn(self._answer(wanted))
+        fresh = [wanted for wanted in reply.log_requests if wanted.request_id not in self._answering]
+        for wanted in fresh:
+            self._answering.add(wanted.request_id)
+            memory.spawn(self._answer(wanted))
+        return bool(fresh) or reply.version != request.version
 
     async def _answer(self, request: LogRequest) -> None:
         memory = self._memory

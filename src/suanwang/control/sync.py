@@ -282,7 +282,8 @@ async def _recover(
 ) -> tuple[StateChange, list[NewEvent]]:
     """Queue the next attempt, from the last checkpoint, once a full attempt's value is held again."""
     try:
-        await _hold_again(tx, record, now_s)
+        async with tx.transaction():
+            await _hold_again(tx, record, now_s)
     except InsufficientValue:
         reason = {"code": "INSUFFICIENT_VALUE", "facts": {"for": "another attempt", "after": reason["code"]}}
         events.append(NewEvent("job_ended", str(record.id), one.now.number, body={"state": JobState.FAILED, **reason}))

@@ -16,6 +16,8 @@ _SQL = queries("posting")
 async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) -> None:
     """Record all or nothing. A transaction that is recorded already is left alone, if it is the same.
 
+    A flow that goes on after a refusal calls this within `async with tx.transaction()`, a savepoint.
+
     Raises Conflict if an id comes again with another content; InsufficientValue (from the transaction) if a limited
     account would fall below zero.
     """
@@ -54,15 +56,13 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
 
 async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]]) -> None:
     try:
-        # A savepoint, so that a flow can answer a refusal within its own transaction.
-        async with tx.transaction():
-            await tx.execute(
-                _SQL["insert_transfers"],
-                [transaction_id for transaction_id, _ in legs],
-                [transfer.debit.key for _, transfer in legs],
-                [transfer.credit.key for _, transfer in legs],
-                [transfer.amount_fen for _, transfer in legs],
-            )
+        await tx.execute(
+            _SQL["insert_transfers"],
+            [transaction_id for transaction_id, _ in legs],
+            [transfer.debit.key for _, transfer in legs],
+            [transfer.credit.key for _, transfer in legs],
+            [transfer.amount_fen for _, transfer in legs],
+        )
     except asyncpg.CheckViolationError as error:
         if error.constraint_name != "account_covers":
             raise

@@ -23,7 +23,7 @@ from suanwang.domain.voucher.eligibility import (
     matching_rate,
     provider_findings,
 )
-from suanwang.domain.voucher.facts import Applicant, Contract, History
+from suanwang.domain.voucher.facts import Applicant, Contract, History, Provider
 from suanwang.domain.voucher.programme import OnExhausted, Programme, Rounding, YearBasis, rules_sha256
 from suanwang.units import BASIS_POINTS, FEN_PER_YUAN, share_fen
 
@@ -44,12 +44,13 @@ def assess(
     base_fen = sum(part.amount_fen for part in contract.parts if programme.service.counts_kind(part.kind))
     rate, rate_findings = matching_rate(programme, applicant, contract)
     rate_bp = rate.rate_max_bp if rate else 0
+    providers = contract.providers or (Provider(),)  # no provider named: nothing about it is proved
     findings = [
         *entity_findings(programme, applicant, contract),
         *contract_findings(programme, contract, history, on),
         *component_findings(programme, contract, base_fen),
         *rate_findings,
-        *(found for i, one in enumerate(contract.providers) for found in provider_findings(programme, one, i)),
+        *(found for i, one in enumerate(providers) for found in provider_findings(programme, one, i)),
     ]
     wanted_fen = _rounded_fen(programme, base_fen, rate_bp)
     if not findings:

@@ -232,7 +232,6 @@ create table claim (
     decided_s bigint
 );
 create index claim_of_tenant on claim (tenant_id, programme_id);
-create unique index claim_contract_once on claim (programme_id, contract_id) where state = 'granted';
 
 create table voucher (
     id uuid primary key,

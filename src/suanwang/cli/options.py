@@ -1,0 +1,94 @@
+"""Options that several commands have, and how their texts are read. A text that cannot be read is an error of use."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Literal, TypeVar
+
+import typer
+
+from suanwang.errors import InvalidInput
+from suanwang.i18n import _
+from suanwang.units import duration_s, fen_of_yuan
+
+T = TypeVar("T")
+
+
+def read_with(reader: Callable[[str], T]) -> Callable[[str], T]:
+    """A reader of ours as typer wants it: what it refuses is an error of use."""
+
+    def read(text: str) -> T:
+        try:
+            return reader(text)
+        except InvalidInput as error:
+            raise typer.BadParameter(error.facts["allowed"]) from None
+
+    return read
+
+
+def pair(text: str) -> tuple[str, str]:
+    """`NAME=VALUE`. Raises InvalidInput."""
+    name, sign, value = text.partition("=")
+    if not sign or not name:
+        raise InvalidInput("pair", text, _("NAME=VALUE"))
+    return name, value
+
+
+def read_pairs(texts: list[str]) -> list[tuple[str, str]]:
+    """All of `NAME=VALUE`."""
+    return [read_with(pair)(text) for text in texts]
+
+
+def positive_fen(text: str) -> int:
+    """Yuan -> fen, more than nothing. Raises InvalidInput."""
+    amount_fen = fen_of_yuan(text)
+    if amount_fen <= 0:
+        raise InvalidInput("amount", text, _("more than 0 yuan"))
+    return amount_fen
+
+
+def fen_or_nothing(text: str) -> int:
+    """Yuan -> fen, 0 or more. Raises InvalidInput."""
+    amount_fen = fen_of_yuan(text)
+    if amount_fen < 0:
+        raise InvalidInput("amount", text, _("0 or more yuan"))
+    return amount_fen
+
+
+ObjectiveName = Literal["cheapest", "soonest", "balanced"]
+UseName = Literal["training", "inference", "application"]
+
+TaskFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("Task file (SkyPilot)."))]
+Reference = Annotated[str, typer.Argument(metavar="JOB", help=_("Id, start of the id, number or name of a job."))]
+Yuan = Annotated[
+    int, typer.Argument(metavar="YUAN", parser=read_with(positive_fen), help=_("Amount in yuan, like 1200 or 0.05."))
+]
+DecidedYuan = Annotated[
+    int,
+    typer.Argument(metavar="YUAN", parser=read_with(fen_or_nothing), help=_("Amount in yuan; 0 refuses the claim.")),
+]
+Walltime = Annotated[
+    int | None,
+    typer.Option(
+        "--walltime", metavar="TIME", parser=read_with(duration_s), help=_("Time limit of one attempt, like 2h or 1h30m.")
+    ),
+]
+Env = Annotated[
+    list[str],
+    typer.Option(
+        "--env", metavar="NAME=VALUE", help=_("Environment variable of the job; can be given again."), show_default=False
+    ),
+]
+ObjectiveOption = Annotated[
+    ObjectiveName | None, typer.Option("--objective", help=_("What matters most when centres are compared."))
+]
+VoucherOption = Annotated[
+    str | None,
+    typer.Option("--voucher", metavar="ID|none", help=_("Voucher to pay with; by default the first that ends.")),
+]
+MaxCost = Annotated[
+    int | None,
+    typer.Option(
+        "--max-cost", metavar="YUAN", parser=read_with(fen_or_nothing), help=_("The most that one attempt may cost.")
+    ),
+]
+UseOption = Annotated[UseName | None, typer.Option("--use", help=_("What the compute is for, as voucher rules ask."))]

@@ -1,0 +1,104 @@
+"""What a command prints: one JSON document for programs, or tables and sentences for people."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from suanwang.errors import SuanwangError
+from suanwang.i18n import _
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
+    from rich.table import Table
+
+WIDTH_OF_A_PIPE = 200
+"""Columns where there is no terminal to ask: tables are cut by nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """Answers go to stdout, everything else (progress, notices, errors) to stderr."""
+
+    as_json: bool = False
+
+    def show(self, answer: Any, render: Callable[[], "RenderableType"]) -> None:
+        """The one answer of a command."""
+        if self.as_json:
+            write_json(answer)
+        else:
+            console().print(render())
+
+    def say(self, sentence: str) -> None:
+        """A line for people; a program does not get it."""
+        if not self.as_json:
+            console().print(sentence, markup=False, highlight=False, soft_wrap=True)
+
+    def note(self, sentence: str) -> None:
+        """Beside the answer, for people."""
+        if not self.as_json:
+            console(stderr=True).print(sentence, markup=False, highlight=False, soft_wrap=True, style="dim")
+
+    @property
+    def live(self) -> bool:
+        """Whether somebody watches a terminal."""
+        return not self.as_json and sys.stderr.isatty()
+
+
+def console(*, stderr: bool = False) -> "Console":
+    """A console as wide as its terminal; a pipe is wide enough for every table."""
+    from rich.console import Console
+
+    stream = sys.stderr if stderr else sys.stdout
+    width = None if stream.isatty() or os.environ.get("COLUMNS") else WIDTH_OF_A_PIPE
+    return Console(file=stream, width=width, highlight=False, emoji=False)
+
+
+def write_json(answer: Any) -> None:
+    import msgspec
+
+    text = msgspec.json.format(msgspec.json.encode(answer, enc_hook=str, order="deterministic"), indent=2).decode()
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def write_error(error: SuanwangError, *, as_json: bool) -> None:
+    """`error: message` and what to do next, on stderr; for programs the same with its code, on stdout."""
+    from suanwang.cli.advice import next_step
+    from suanwang.words import say_error
+
+    if as_json:
+        write_json({"error": {"code": error.code, "message": error.message, "facts": error.facts}})
+    line = _("error: {message}").format(message=say_error(error.code, error.facts, error.message))
+    step = next_step(error)
+    sys.stderr.write(f"{line}\n{step}\n" if step else f"{line}\n")
+
+
+def table(title: str, columns: Sequence[str], right: Sequence[str] = ()) -> "Table":
+    """An empty table; the columns in `right` hold numbers."""
+    from rich import box
+    from rich.table import Table
+
+    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", expand=False)
+    for name in columns:
+        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+    return made
+
+
+def plain(text: object) -> str:
+    """Text of others, safe from the console's own markup."""
+    from rich.markup import escape
+
+    return escape(str(text))
+
+
+def pairs(rows: Sequence[tuple[str, object]]) -> "Table":
+    """Names and values, one below the other."""
+    from rich.table import Table
+    from rich.text import Text
+
+    grid = Table.grid(padding=(0, 2))
+    for name, value in rows:
+        grid.add_row(Text(name, style="bold"), Text(str(value)))
+    return grid
