@@ -1,5 +1,7 @@
-"""The main job of the network, for real, on one machine: a hub with its own database, three centres, a voucher, a day of
-somebody's cluster in a minute, two accidents, and the books at the end.
+"""The main job of the network, for real, on one machine.
+
+A hub with its own database, three centres, a voucher, a day of somebody's cluster in a minute, two accidents, and the
+books at the end.
 
     script/demo             with live progress
     script/demo --json      the receipt, the settlement and the proofs as one JSON document
@@ -58,7 +60,8 @@ def main() -> int:
 
 
 def _options() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="script/demo", description=_("One job and one voucher, through a real network."))
+    about = _("One job and one voucher, through a real network.")
+    parser = argparse.ArgumentParser(prog="script/demo", description=about)
     parser.add_argument("--json", action="store_true", help=_("print the final receipt, settlement and proofs as JSON"))
     parser.add_argument("--keep", action="store_true", help=_("leave the network running and print its address"))
     parser.add_argument("--home", help=_("folder for the database and logs (default: a temporary one)"))

@@ -48,9 +48,7 @@ def _attempt_in_short(attempt: AttemptLine) -> str:
 
 def outcome(found: Outcome) -> Group:
     """The claim, the quote, the receipt, the settlement and the proofs."""
-    return Group(
-        _claim(found), _quote(found), _receipt(found), _jobs(found), _settlement(found), _proofs(found)
-    )
+    return Group(_claim(found), _quote(found), _receipt(found), _jobs(found), _settlement(found), _proofs(found))
 
 
 def _table(title: str, *columns: str, right: tuple[int, ...] = ()) -> Table:
@@ -140,7 +138,8 @@ def _jobs(found: Outcome) -> Table:
     placed: dict[str, list[JobLine]] = {}
     for job in found.jobs.jobs:
         placed.setdefault(job.centre_id or "-", []).append(job)
-    table = _table(_("4 · All jobs, by their last centre"), _("centre"), _("jobs"), _("attempts"), _("charged"), right=(1, 2, 3))
+    columns = (_("centre"), _("jobs"), _("attempts"), _("charged"))
+    table = _table(_("4 · All jobs, by their last centre"), *columns, right=(1, 2, 3))
     for centre_id, jobs in sorted(placed.items()):
         charged = yuan(sum(job.charged_fen for job in jobs))
         table.add_row(centre_id, str(len(jobs)), str(sum(job.attempts for job in jobs)), charged)
@@ -160,7 +159,8 @@ def _proofs(found: Outcome) -> Table:
     for proof in found.proofs.proofs:
         table.add_row("✓" if proof.holds else "✗", _(proof.statement), style="" if proof.holds else "red")
     once = all(times == 1 for times in found.starts.values())
-    table.add_row("✓" if once else "✗", _("no process was started twice ({count} counted)").format(count=len(found.starts)))
+    counted = _("no process was started twice ({count} counted)").format(count=len(found.starts))
+    table.add_row("✓" if once else "✗", counted)
     table.add_row("✓" if found.unseen_was_shown else "✗", _("the silent centre was shown as unseen"))
     return table
 

@@ -133,7 +133,7 @@ class Story:
         for centre_id in CENTRES:
             await self.join(centre_id)
         async with asyncio.timeout(30):
-            while any(centre.state == "unseen" for centre in await admin.centres()):
+            while any(centre.state == "unseen" for centre in await admin.centres()):  # noqa: ASYNC110 - another process
                 await asyncio.sleep(0.1)
 
     async def join(self, centre_id: str) -> None:
@@ -249,7 +249,7 @@ class Story:
             busy = {job.centre_id for job in jobs.jobs if job.state is JobState.RUNNING}
             busy -= {training.attempts[-1].centre_id, None}
             if busy and sum(jobs.states.values()) > 8:
-                victim = sorted(str(centre_id) for centre_id in busy)[0]
+                victim = min(str(centre_id) for centre_id in busy)
                 break
         self.processes.kill(f"agent-{victim}")
         self.say(_("the agent of {centre} is killed; its jobs run on").format(centre=victim))

@@ -96,25 +96,25 @@ class Client:
         return await self._get("/v1/account", Account)
 
     async def add_organisation(self, new: NewOrganisation) -> None:
-        await self._post("/v1/organisations", new, Any)
+        await self._post("/v1/organisations", new, dict[str, Any])
 
     async def issue_token(self, new: NewToken) -> IssuedToken:
         return await self._post("/v1/tokens", new, IssuedToken)
 
     async def revoke_token(self, token_id: str) -> None:
-        await self._send("DELETE", f"/v1/tokens/{token_id}", None, Any)
+        await self._send("DELETE", f"/v1/tokens/{token_id}", None, dict[str, Any])
 
     async def top_up(self, new: NewTopUp) -> None:
-        await self._post("/v1/top-ups", new, Any)
+        await self._post("/v1/top-ups", new, dict[str, Any])
 
     async def join_centre(self, new: NewCentre) -> None:
-        await self._post("/v1/centres", new, Any)
+        await self._post("/v1/centres", new, dict[str, Any])
 
     async def drain(self, centre_id: str) -> None:
-        await self._post(f"/v1/centres/{centre_id}/drain", None, Any)
+        await self._post(f"/v1/centres/{centre_id}/drain", None, dict[str, Any])
 
     async def resume(self, centre_id: str) -> None:
-        await self._post(f"/v1/centres/{centre_id}/resume", None, Any)
+        await self._post(f"/v1/centres/{centre_id}/resume", None, dict[str, Any])
 
     # Jobs
 
@@ -162,7 +162,7 @@ class Client:
 
     async def fund(self, programme_id: str, amount_fen: int, *, key: str | None = None) -> None:
         await self._post(
-            f"/v1/programmes/{_path(programme_id)}/fundings", NewFunding(amount_fen=amount_fen), Any, key=key
+            f"/v1/programmes/{_path(programme_id)}/fundings", NewFunding(amount_fen=amount_fen), dict[str, Any], key=key
         )
 
     async def claim(self, new: NewClaim, *, key: str | None = None) -> ClaimAnswer:
@@ -214,10 +214,10 @@ class Client:
     async def _get(self, path: str, kind: type[T], query: dict[str, Any] | None = None) -> T:
         return _decoded(await self._attempt("GET", path, None, {}, query or {}), kind)
 
-    async def _post(self, path: str, body: object, kind: Any, *, key: str | None = None) -> Any:
+    async def _post(self, path: str, body: object, kind: type[T], *, key: str | None = None) -> T:
         return await self._send("POST", path, body, kind, key=key)
 
-    async def _send(self, method: str, path: str, body: object, kind: Any, *, key: str | None = None) -> Any:
+    async def _send(self, method: str, path: str, body: object, kind: type[T], *, key: str | None = None) -> T:
         headers = {"idempotency-key": key or str(uuid4())}
         if isinstance(body, bytes):
             content = body
@@ -274,7 +274,7 @@ def _path(reference: str) -> str:
     return httpx.URL("/", params={"": reference}).query.decode()[1:].replace("+", "%20")
 
 
-def _decoded(response: httpx.Response, kind: Any) -> Any:
+def _decoded(response: httpx.Response, kind: type[T]) -> T:
     try:
         return msgspec.json.decode(response.content or b"null", type=kind)
     except msgspec.DecodeError as error:

@@ -149,7 +149,7 @@ class SyncRequest:
     agent_release: str = ""
     driver: str = ""
     unchanged_s: int | None = None
-    """The scheduler answered at this instant, and attempts without a newer report are as they were: what ran, ran on."""
+    """When the scheduler last answered: attempts without a newer report are as they were, and what ran, ran on."""
     wait_s: int = 0
     """The hub may hold the answer so long while there is nothing new."""
     reports: tuple[Report, ...] = ()

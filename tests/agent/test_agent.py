@@ -133,7 +133,7 @@ async def test_a_silent_hub_changes_nothing_at_the_centre(running_agent: Running
         key = hub.order(run_order("job", "sleep 0.5; exit 3"))
         await runs(hub, key)
         hub.silent = True
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(0.9)
         assert hub.end(key) is None
         hub.silent = False
         report = await ended(hub, key)
@@ -141,7 +141,7 @@ async def test_a_silent_hub_changes_nothing_at_the_centre(running_agent: Running
 
 
 async def test_lost_answers_lose_no_report(running_agent: RunningAgent, hub: FakeHub) -> None:
-    hub.loses_replies = 3
+    hub.loses_replies = 2
     async with running_agent():
         keys = [hub.order(run_order(f"job-{number}", "true")) for number in range(5)]
         for key in keys:

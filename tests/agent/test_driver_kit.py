@@ -18,7 +18,7 @@ def test_the_local_driver_is_a_driver(tmp_path: Path) -> None:
     state, scratch = tmp_path / "state", tmp_path / "scratch"
     scratch.mkdir()
     report = kit.check_driver(
-        lambda: local_driver(state), scratch, stack="cuda", faults=LocalFaults(local_driver(state))
+        lambda: local_driver(state), scratch, stack="cuda", walltime_s=1, faults=LocalFaults(local_driver(state))
     )
     assert report.passed, report.text()
     assert [case.name for case in report.cases if case.outcome != "passed"] == []

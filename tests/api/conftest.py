@@ -1,6 +1,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
+from typing import Any, cast
 
 import httpx
 import pytest
@@ -30,7 +31,7 @@ class Served:
 
     def client(self, secret: str | None) -> httpx.AsyncClient:
         headers = {"authorization": f"Bearer {secret}"} if secret else {}
-        transport = httpx.ASGITransport(app=self.app, raise_app_exceptions=False)
+        transport = httpx.ASGITransport(app=cast(Any, self.app), raise_app_exceptions=False)
         return httpx.AsyncClient(transport=transport, base_url="http://hub", headers=headers)
 
     async def token(self, actor: Actor) -> str:

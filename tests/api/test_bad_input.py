@@ -111,6 +111,7 @@ async def test_an_agent_cannot_speak_for_another_centre(served: Served) -> None:
         assert (answer.status_code, answer.json()["code"]) == (403, "NOT_ALLOWED")
     async with served.client(served.secrets[Role.CENTRE_AGENT]) as own:
         await own.post("/v1/agent/east/sync", json=message)
+        reply: dict[str, Any] = {}
         for _ in range(50):
             reply = (await own.post("/v1/agent/east/sync", json={**message, "wait_s": 1})).json()
             if reply["orders"]:

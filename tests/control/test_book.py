@@ -87,12 +87,8 @@ async def test_a_hold_is_captured_at_most_once_and_never_beyond_itself(net: Smal
 async def test_what_is_recorded_stays_even_for_the_owner(net: SmallNetwork, table: str, change: str) -> None:
     await record(net, top_up(100))
     owner = await asyncpg.connect(net.db.url)
-    columns = {
-        "transfer": "amount_fen = amount_fen",
-        "usage": "chips = chips",
-        "charge": "chip_s = chip_s",
-        "event": "at_s = at_s",
-    }
+    columns = {"transfer": "amount_fen = amount_fen", "usage": "chips = chips", "charge": "chip_s = chip_s"}
+    columns["event"] = "at_s = at_s"
     statement = change.format(table).replace("id = id", columns.get(table, "kind = kind"))
     try:
         with pytest.raises(asyncpg.PostgresError) as refused:

@@ -100,8 +100,9 @@ def pack(
 ) -> int:
     """Pack a folder, or the one entry `only` of it, into a tar.gz; the same files give the same bytes.
 
-    Folders named in `skip` are left out, wherever they are. Returns the size in bytes of the files packed. Raises TooLarge once the archive exceeds `limit_bytes`, Changed if
-    the files changed meanwhile (a checkpoint must be whole), OSError.
+    Folders named in `skip` are left out, wherever they are. Returns the size in bytes of the files packed. Raises
+    TooLarge once the archive exceeds `limit_bytes`, Changed if the files changed meanwhile (a checkpoint must be
+    whole), OSError.
     """
     before = _fingerprint(folder, only, skip)
     size_bytes = sum(size for _, size, _ in before.values())

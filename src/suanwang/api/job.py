@@ -60,7 +60,7 @@ def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
         priority=request.priority,
     )
     reading = read_task(request.task or "", overrides=overrides)
-    return reading.spec, [Notice(n.code, n.field, n.message, dict(n.facts)) for n in reading.notices]
+    return reading.spec, list(reading.notices)
 
 
 def _read_spec(raw: dict[str, Any]) -> JobSpec:

@@ -91,4 +91,9 @@ def of_depth(_: Request[Any, Any, Any], error: RecursionError) -> Response[bytes
     return problem(422, "The input is not allowed", "TOO_DEEP", "the body is nested too deeply", {})
 
 
-HANDLERS: dict[Any, Any] = {SuanwangError: of_refusal, HTTPException: of_http, RecursionError: of_depth, Exception: of_bug}
+HANDLERS: dict[Any, Any] = {
+    SuanwangError: of_refusal,
+    HTTPException: of_http,
+    RecursionError: of_depth,
+    Exception: of_bug,
+}

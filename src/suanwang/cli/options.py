@@ -33,9 +33,9 @@ def pair(text: str) -> tuple[str, str]:
     return name, value
 
 
-def read_pairs(texts: list[str]) -> list[tuple[str, str]]:
+def read_pairs(texts: list[str] | None) -> list[tuple[str, str]]:
     """All of `NAME=VALUE`."""
-    return [read_with(pair)(text) for text in texts]
+    return [read_with(pair)(text) for text in texts or ()]
 
 
 def positive_fen(text: str) -> int:
@@ -73,7 +73,7 @@ Walltime = Annotated[
     ),
 ]
 Env = Annotated[
-    list[str],
+    list[str] | None,
     typer.Option(
         "--env", metavar="NAME=VALUE", help=_("Environment variable of the job; can be given again."), show_default=False
     ),

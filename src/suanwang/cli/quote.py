@@ -30,7 +30,7 @@ def add_quote(app: typer.Typer) -> None:
         session: Session,
         file: TaskFile,
         walltime: Walltime = None,
-        env: Env = [],  # noqa: B006 - typer copies it
+        env: Env = None,
         objective: ObjectiveOption = None,
         voucher: VoucherOption = None,
         max_cost: MaxCost = None,

@@ -8,22 +8,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from suanwang.errors import InvalidInput, Refused
+from suanwang.wire import Notice
 
 T = TypeVar("T")
 
 MAX_PROBLEMS = 50
 """Reading stops here: whoever has so many mends these first."""
 MAX_KEY_SHOWN = 64
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """Something that was assumed, or left out with a warning. `code` is stable, `facts` are JSON-ready."""
-
-    code: str
-    field: str
-    message: str
-    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 class TaskRefused(Refused):

@@ -13,7 +13,6 @@ from suanwang.taskfile import readers
 from suanwang.taskfile.findings import (
     Fields,
     Findings,
-    Notice,
     TaskRefused,
     fields_of,
     is_nothing,
@@ -23,6 +22,7 @@ from suanwang.taskfile.findings import (
 from suanwang.taskfile.resources import PREFIX, RESOURCE_FIELDS, Resources, read_resources
 from suanwang.taskfile.scripts import note_habits
 from suanwang.units import SECONDS_PER_HOUR, duration_s
+from suanwang.wire import Notice
 
 MAX_TASK_BYTES = 2**20
 

@@ -25,7 +25,7 @@ from suanwang.protocol import MAX_BLOB_BYTES, Checkpoint, RunOrder
 
 POLL_S = 0.05
 ALIVE_SCRIPT = 'while true; do echo beat >> "$SUANWANG_KIT/{name}"; sleep 0.1; done'
-SILENCE_S = 0.6
+SILENCE_S = 0.4
 
 
 class DriverFaults(Protocol):
@@ -236,7 +236,7 @@ def starts_once(bench: Bench) -> None:
 
 def adopts(bench: Bench) -> None:
     """Keep nothing in the driver object that the scheduler or the attempt's folder does not keep."""
-    order = bench.order('echo ran >> "$SUANWANG_KIT/adopts"; sleep 1')
+    order = bench.order('echo ran >> "$SUANWANG_KIT/adopts"; sleep 0.8')
     key = bench.start(order)
     started = bench.wait(key, Phase.RUNNING).started_s
     bench.driver = bench.make_driver()
@@ -362,7 +362,7 @@ def survives_a_torn_record(bench: Bench) -> None:
     """Half an exit record proves nothing: never success, and no end while the attempt lives."""
     if bench.faults is None:
         raise _Skip("no faults given")
-    key = bench.start(bench.order("sleep 1.5"))
+    key = bench.start(bench.order("sleep 1"))
     bench.wait(key, Phase.RUNNING)
     bench.faults.tear_exit_record(key)
     seen = bench.driver.observe()[key]

@@ -120,9 +120,9 @@ def worker_of(job_id: str, attempt: int, word: str) -> int | None:
     marks = {f"SUANWANG_JOB_ID={job_id}".encode(), f"SUANWANG_ATTEMPT={attempt}".encode()}
     for entry in Path("/proc").iterdir():
         try:
-            if entry.name.isdigit() and marks <= set((entry / "environ").read_bytes().split(b"\0")):
-                if word.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
-                    return int(entry.name)
+            marked = entry.name.isdigit() and marks <= set((entry / "environ").read_bytes().split(b"\0"))
+            if marked and word.encode() in (entry / "cmdline").read_bytes().split(b"\0"):
+                return int(entry.name)
         except OSError:
             continue
     return None

@@ -58,6 +58,7 @@ def empty_tables() -> Tables:
         changed=none,
         holds=table(HOLD),
         scratch=none,
+        tally=none,
         memo=np.full((MEMO_SIZE, len(MEMO)), -1, np.int64),
     )
 
@@ -118,6 +119,7 @@ def place_nodes(t: Tables, sizes: Sequence[tuple[Array, Array]], moved: Array) -
         bits=np.zeros(sum(bits), np.uint64),
         changed=np.zeros(total, np.int64),
         scratch=np.zeros(total, np.int64),
+        tally=np.zeros(max(levels), np.int64),
     )
     fill(t)
     return keep_profiles(t, int(t.size[SIZE.demands]))

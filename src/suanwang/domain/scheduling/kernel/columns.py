@@ -278,4 +278,6 @@ class Tables(NamedTuple):
     """A ring per pool of the nodes whose claims changed."""
     holds: Array
     scratch: Array
+    """One number per node, and in `tally` one per level: for one choice of nodes."""
+    tally: Array
     memo: Array

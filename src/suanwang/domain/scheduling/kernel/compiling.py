@@ -26,13 +26,13 @@ def _note(function: Callable[..., Any]) -> None:
 def compiled(function: F) -> F:
     """A part of entries, never called from Python."""
     _note(function)
-    return cast(F, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True)(function))
+    return cast(F, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)(function))
 
 
 def entry(function: F) -> F:
     """Called from Python, kept on disk."""
     _note(function)
-    dispatcher = njit(cache=True)(function)
+    dispatcher = njit(cache=True, error_model="numpy", _nrt=False)(function)
     _entries.append(dispatcher)
     return cast(F, dispatcher)
 

@@ -1,7 +1,5 @@
 """Which nodes of a pool a job gets, now or at a later time."""
 
-import numpy as np
-
 from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, NODE, POOL, ROW, SIZE, Array, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.holds import fits, free_at
@@ -40,15 +38,15 @@ def hold_nodes(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: in
     """Reserve nodes for a job: those that fit then, the fullest first, or in their order."""
     chips, cpus, end_s = t.rows[ROW.chips, row], t.rows[ROW.cpus, row], start_s + t.jobs[JOB.walltime_s, job]
     first, count, wanted = t.pools[POOL.node, pool], t.pools[POOL.nodes, pool], t.jobs[JOB.nodes, job]
-    by_level = np.zeros(t.pools[POOL.levels, pool], np.int64)
+    t.tally[: t.pools[POOL.levels, pool]] = 0
     for node in range(first, first + count):
         t.scratch[node] = -1
         if fits(t, node, chips, cpus, start_s, end_s, now_s):
             t.scratch[node] = 0 if first_fit else free_at(t, node, start_s, now_s)[0]
-            by_level[t.scratch[node]] += 1
+            t.tally[t.scratch[node]] += 1
     last = 0
-    while by_level[last] < wanted:  # levels below `last` are taken whole
-        wanted -= by_level[last]
+    while t.tally[last] < wanted:  # levels below `last` are taken whole
+        wanted -= t.tally[last]
         last += 1
     for node in range(first, first + count):
         level = t.scratch[node]

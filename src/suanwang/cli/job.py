@@ -1,0 +1,148 @@
+"""`suanwang job`: list, show, logs, cancel, explain."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from suanwang.cli.options import Reference
+from suanwang.cli.screen import plain, table
+from suanwang.cli.session import Session, hub_command
+from suanwang.i18n import _
+from suanwang.words import NOTHING, instant, money, say, word
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from suanwang.wire import JobLine
+
+StateName = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--state",
+        metavar="STATE",
+        help=_("Only jobs in this state (queued, placed, running, …); can be given again."),
+        show_default=False,
+    ),
+]
+
+job_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+LIST_HELP = _("""List jobs, newest first.
+
+\b
+  suanwang job list --state running --state queued
+  suanwang job list --watch
+""")
+LOGS_HELP = _("""Print a job's output, fetched from its centre.
+
+\b
+  suanwang job logs 12
+  suanwang job logs 12 -f
+  suanwang job logs 12 --attempt 1
+""")
+SHOW_HELP = _("Show a job and its receipt: what it asked for, its attempts, usage, charges, and who bears them.")
+EXPLAIN_HELP = _("Say in words why a job is where it is, why not elsewhere, and why not yet.")
+CANCEL_HELP = _("Cancel a job. A waiting job ends at once; a running one when its centre confirms.")
+
+
+@hub_command(job_app, "list", help=LIST_HELP)
+async def list_jobs(
+    session: Session,
+    state: StateName = None,
+    centre: Annotated[str | None, typer.Option("--centre", metavar="ID", help=_("Only jobs at this centre."))] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000, help=_("At most so many."))] = 20,
+    watch: Annotated[bool, typer.Option("--watch", help=_("Look again every second, until Ctrl-C."))] = False,
+) -> None:
+    from suanwang.cli.watch import keep_showing
+    from suanwang.domain.job import JobState
+
+    if watch and session.screen.as_json:
+        raise typer.BadParameter(_("--watch is for people, --json for programs"))
+    states = tuple(state or ())
+    for name in states:
+        if name not in list(JobState):
+            raise typer.BadParameter(_("states are {states}").format(states=", ".join(JobState)))
+
+    async def look() -> "RenderableType":
+        found = await session.hub.jobs(states=states, centre=centre, limit=limit)
+        return job_table(found.jobs, counts_line(found.states))
+
+    if watch:
+        await keep_showing(session, look)
+    answer = await session.hub.jobs(states=states, centre=centre, limit=limit)
+    session.screen.show(answer, lambda: job_table(answer.jobs, counts_line(answer.states)))
+
+
+@hub_command(job_app, "show", help=SHOW_HELP)
+async def show(session: Session, job: Reference) -> None:
+    from suanwang.cli.receipt import receipt_view
+
+    receipt = await session.hub.job(job)
+    session.screen.show(receipt, lambda: receipt_view(receipt))
+
+
+@hub_command(job_app, "logs", help=LOGS_HELP)
+async def logs(
+    session: Session,
+    job: Reference,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help=_("Read on until the job is over."))] = False,
+    attempt: Annotated[int | None, typer.Option("--attempt", min=1, help=_("Of this attempt; else the last."))] = None,
+) -> None:
+    from suanwang.cli.log import print_log
+
+    await print_log(session, job, attempt, follow=follow)
+
+
+@hub_command(job_app, "cancel", help=CANCEL_HELP)
+async def cancel(session: Session, job: Reference) -> None:
+    state = await session.hub.cancel(job)
+    sentence = _("job {job}: {state}").format(job=job, state=word(state))
+    session.screen.show({"job": job, "state": state}, lambda: plain(sentence))
+
+
+@hub_command(job_app, "explain", help=EXPLAIN_HELP)
+async def explain(session: Session, job: Reference) -> None:
+    from suanwang.cli.explain import explanation, explanation_view
+
+    receipt = await session.hub.job(job)
+    answer = explanation(receipt, await session.hub.job_events(receipt.id), await session.hub.centres())
+    session.screen.show(answer, lambda: explanation_view(answer))
+
+
+def counts_line(states: dict[str, int]) -> str:
+    """`running 3  queued 12`"""
+    return "  ".join(f"{word(state)} {count}" for state, count in sorted(states.items()))
+
+
+def job_table(lines: "list[JobLine]", below: str = "") -> "RenderableType":
+    from rich.console import Group
+
+    amounts = (_("estimate"), _("charged"))
+    columns = (_("no."), _("job"), _("name"), _("state"), _("centre"), _("step"), _("submitted"), *amounts, _("why"))
+    made = table("", columns, right=(_("no."), *amounts))
+    for line in lines:
+        made.add_row(
+            str(line.number),
+            line.id[:8],
+            plain(line.name),
+            state_of(line),
+            line.centre_id or NOTHING,
+            step_of(line.progress),
+            instant(line.submitted_s),
+            money(line.estimate_fen),
+            money(line.charged_fen),
+            plain(say(line.reason)),
+        )
+    return Group(made, *([below] if below else []))
+
+
+def state_of(line: "JobLine") -> str:
+    """The state, and whether it is only the last that was seen of it."""
+    return f"{word(line.state)} ({word('unseen')})" if line.unseen else word(line.state)
+
+
+def step_of(progress: dict[str, object] | None) -> str:
+    """`340/1500`"""
+    if not progress:
+        return NOTHING
+    total = progress.get("total_steps")
+    return f"{progress.get('step')}/{total}" if total else f"{progress.get('step')}"
