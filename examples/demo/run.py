@@ -34,6 +34,7 @@ screen = Console(stderr=True)
 def main() -> int:
     options = _options()
     home = Path(options.home or tempfile.mkdtemp(prefix="suanwang-"))
+    home.mkdir(parents=True, exist_ok=True)
     home.chmod(0o755)  # the database runs as another user when we are root
     processes = Processes(home)
     keep = False

@@ -12,9 +12,9 @@ def mark(sentence: str) -> str:
 
 
 _ADVICE = (
-    mark("{field} would have to be {needed} (now {now}), or claim again from {again_from}"),
-    mark("{field} would have to be {needed} (now {now})"),
-    mark("{field} would have to be {needed}"),
+    mark("{field}: {needed} is needed (now {now}), or claim again from {again_from}"),
+    mark("{field}: {needed} is needed (now {now})"),
+    mark("{field}: {needed} is needed"),
 )
 """What would turn a refusal or lift a limit: every code of the voucher rules can carry it."""
 
@@ -95,14 +95,14 @@ _VOUCHERS = {
     code: (*_ADVICE, *refusals)
     for code, refusals in {
         "ENTITY_NOT_ELIGIBLE": (
-            mark("the applicant is not eligible: {field} is {now}, the rules ask for {limit}"),
-            mark("the applicant is not eligible: {field} is not stated, the rules ask for {limit}"),
+            mark("the applicant is not eligible ({field}: {now}); the rules ask for {limit}"),
+            mark("the applicant is not eligible ({field}: not stated); the rules ask for {limit}"),
         ),
         "DISHONESTY_RECORD": (mark("there is a record of dishonesty: {now} years clean, the rules ask for {limit}"),),
         "STACKED_SUBSIDY": (mark("the contract is subsidised already: {now}; the rules forbid {limit}"),),
         "SIGNED_TOO_EARLY": (
-            mark("{field} is {now}, the rules begin on {limit}"),
-            mark("{field} is not stated, the rules begin on {limit}"),
+            mark("{field}: {now}; the rules begin on {limit}"),
+            mark("{field}: not stated; the rules begin on {limit}"),
         ),
         "TERM_TOO_LONG": (
             mark("the contract runs {now} days, the rules allow {limit}"),
@@ -116,10 +116,10 @@ _VOUCHERS = {
         "CONTRACT_ALREADY_CLAIMED": (mark("this contract, or the one that it is a part of, was claimed for before"),),
         "RELATED_PARTY": (mark("applicant and provider are related parties"),),
         "PROVIDER_NOT_ELIGIBLE": (
-            mark("the provider is not eligible: {field} is {now}, the rules ask for {limit}"),
+            mark("the provider is not eligible ({field}: {now}); the rules ask for {limit}"),
             mark("the provider is not eligible: the rules ask for {limit}"),
         ),
-        "BELOW_MIN_CLAIM": (mark("{field} is {now}: below the least amount of {limit}"),),
+        "BELOW_MIN_CLAIM": (mark("{field}: {now}, below the least of {limit}"),),
         "CAP_REACHED": (mark("the cap of {limit} is reached"), mark("a cap of the rules is reached")),
         "BUDGET_EXHAUSTED": (
             mark("the programme's budget is used up: {now} yuan are left"),
@@ -127,7 +127,7 @@ _VOUCHERS = {
         ),
         "OTHER_SIDE_CLAIMED": (mark("the other side of the contract has claimed already"),),
         "NOT_PAID": (mark("the compute must be used and paid first"),),
-        "EXPIRED": (mark("it is over: {field} is {now}, the last day was {limit}"), mark("it is over")),
+        "EXPIRED": (mark("it is over ({field}: {now}); the last day was {limit}"), mark("it is over")),
         "NOT_TRANSFERABLE": (mark("vouchers of this programme cannot be passed on"),),
         "per_claim": (),
         "per_entity_year": (),

@@ -80,7 +80,7 @@ def word(term: str | None) -> str:
 
 def field_name(path: str) -> str:
     """What a field of the programme model is called: `contract.term_days` -> length of the contract in days."""
-    plain = path.split("[")[0] + path.partition("]")[2]
+    plain = path.partition("[")[0] + path.partition("]")[2]
     return _(FIELDS[plain]) if plain in FIELDS else path
 
 
@@ -179,3 +179,8 @@ def instant(at_s: int | None) -> str:
 def rate(share_bp: int) -> str:
     """2500 basis points -> `25 %`."""
     return f"{share_bp / 100:g} %"
+
+
+def moment(at_s: int | None) -> str:
+    """As `instant`, without the year: for tables with many columns."""
+    return instant(at_s).partition("-")[2] or NOTHING

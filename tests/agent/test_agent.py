@@ -341,7 +341,7 @@ def _uploaded(report: Report | None, step: int) -> bool:
 
 
 async def test_progress_is_throttled_and_its_last_line_reported(running_agent: RunningAgent, hub: FakeHub) -> None:
-    script = """for step in $(seq 1 30); do echo "{\\"step\\": $step}" >> "$SUANWANG_PROGRESS_FILE"; sleep 0.05; done"""
+    script = """for step in $(seq 1 30); do echo "{\\"step\\": $step}" >> "$SUANWANG_PROGRESS_FILE"; sleep 0.02; done"""
     async with running_agent(progress_s=60.0):
         key = hub.order(run_order("job", script))
         end = await ended(hub, key)

@@ -106,11 +106,11 @@ def test_what_never_can_run_is_refused(driver: LocalDriver, change: dict[str, ob
 
 def test_the_walltime_is_announced_to_those_who_listen(driver: LocalDriver) -> None:
     script = 'trap "echo warned" USR1; sleep 60 & while true; do wait; done'
+    quiet = start(driver, run_order("quiet", "sleep 60", walltime_s=2))
     seen, log = run(driver, run_order("job", script, walltime_s=2))
     assert seen.cause is Cause.TIMED_OUT
     assert log == "warned\n"
-    quiet, _ = run(driver, run_order("quiet", "sleep 60", walltime_s=1))
-    assert quiet.cause is Cause.TIMED_OUT  # Not killed by the announcement.
+    assert end(driver, quiet).cause is Cause.TIMED_OUT  # Not killed by the announcement.
 
 
 def test_faults_of_the_program_are_its_own(driver: LocalDriver) -> None:
@@ -346,3 +346,28 @@ def test_the_supervisor_needs_the_standard_library_alone() -> None:
     )
     seen = subprocess.run([sys.executable, "-I", "-S", "-c", code], check=True, capture_output=True, text=True)
     assert seen.stdout.strip() == ""
+
+
+def test_an_image_that_is_not_used_is_not_passed_over_in_silence(driver: LocalDriver) -> None:
+    seen, log = run(driver, run_order("job", "echo hello", image="docker:ubuntu"))
+    assert seen.cause is Cause.SUCCEEDED
+    assert "docker:ubuntu is not used" in log
+    assert log.endswith("hello\n")
+
+
+def test_a_pipe_in_the_place_of_a_file_does_not_hold_the_agent(driver: LocalDriver, tmp_path: Path) -> None:
+    key = start(driver, run_order("job", 'mkfifo "$SUANWANG_PROGRESS_FILE"; sleep 60'))
+    until((tmp_path / "runs/job.1/progress.jsonl").exists)
+    with pytest.raises(OSError, match="not a regular file"):
+        driver.read_progress(key, 0, 1)
+    driver.stop(key)
+    assert end(driver, key).cause is Cause.CANCELLED
+
+
+def test_chips_of_an_attempt_with_a_torn_record_are_not_free(driver: LocalDriver) -> None:
+    key = start(driver, run_order("job", "sleep 60", chips_per_node=8))
+    LocalFaults(driver).tear_exit_record(key)
+    with pytest.raises(Failed, match="still in use"):
+        driver.start(run_order("other"), Materials())
+    driver.stop(key)
+    assert end(driver, key).cause is Cause.CANCELLED

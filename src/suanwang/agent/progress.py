@@ -9,11 +9,13 @@ output is never trusted and never fails the job.
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from suanwang.agent.files import open_regular
 from suanwang.protocol import Progress
 
 MAX_READ_BYTES = 256 * 1024
@@ -50,8 +52,8 @@ def read_progress(path: Path, offset: int, *, began_s: int, now_s: int) -> Progr
     OSError other than that there is no file yet.
     """
     try:
-        with path.open("rb") as file:
-            changed_s = int(path.stat().st_mtime)
+        with open_regular(path) as file:
+            changed_s = int(os.fstat(file.fileno()).st_mtime)
             size = file.seek(0, 2)
             if size < offset:  # The job began the file anew.
                 offset = 0

@@ -17,6 +17,7 @@ import msgspec
 
 from suanwang.agent.archive import pack, unpack
 from suanwang.agent.drivers.driver import AttemptKey, LogSlice, Materials
+from suanwang.agent.files import open_regular
 from suanwang.agent.progress import entry_of
 from suanwang.errors import InvalidInput, Refused
 from suanwang.protocol import MAX_LOG_CHUNK_BYTES, RunOrder
@@ -155,7 +156,7 @@ def read_log(folder: Path, offset: int, limit: int) -> LogSlice:
     """Part of an attempt's log; empty without one. Raises OSError."""
     offset = max(offset, 0)
     try:
-        with (folder / LOG).open("rb") as file:
+        with open_regular(folder / LOG) as file:
             size = file.seek(0, 2)
             file.seek(offset)
             text = file.read(max(0, min(limit, MAX_LOG_CHUNK_BYTES)))

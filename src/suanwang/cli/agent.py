@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from suanwang.cli.options import with_examples
 from suanwang.cli.screen import Screen, write_json
 from suanwang.cli.session import JsonOption, ProfileOption, current_profile, run
 from suanwang.cli.up import log_to_stderr
@@ -17,12 +18,11 @@ if TYPE_CHECKING:
     from suanwang.client import Client
     from suanwang.protocol import SyncReply, SyncRequest
 
-HELP = _("""Run a centre's agent, until Ctrl-C. It only calls out; jobs run on when it ends.
-
-\b
-  suanwang token issue --organisation zgc-org --role centre_agent --centre zgc
-  suanwang agent --centre zgc.yaml --token-file zgc.token --url http://hub:7700
-""")
+HELP = with_examples(
+    _("Run a centre's agent, until Ctrl-C. It only calls out; jobs run on when it ends."),
+    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc",
+    "suanwang agent --centre zgc.yaml --token-file zgc.token --url http://hub:7700",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,16 +4,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suanwang.cli.options import Reference
-from suanwang.cli.screen import plain, table
+from suanwang.cli.joblines import counts_line, job_table
+from suanwang.cli.options import Reference, with_examples
+from suanwang.cli.screen import plain
 from suanwang.cli.session import Session, hub_command
 from suanwang.i18n import _
-from suanwang.words import NOTHING, instant, money, say, word
+from suanwang.words import word
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-
-    from suanwang.wire import JobLine
 
 StateName = Annotated[
     list[str] | None,
@@ -26,19 +25,17 @@ StateName = Annotated[
 ]
 
 job_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
-LIST_HELP = _("""List jobs, newest first.
-
-\b
-  suanwang job list --state running --state queued
-  suanwang job list --watch
-""")
-LOGS_HELP = _("""Print a job's output, fetched from its centre.
-
-\b
-  suanwang job logs 12
-  suanwang job logs 12 -f
-  suanwang job logs 12 --attempt 1
-""")
+LIST_HELP = with_examples(
+    _("List jobs, newest first."),
+    "suanwang job list --state running --state queued",
+    "suanwang job list --watch",
+)
+LOGS_HELP = with_examples(
+    _("Print a job's output, fetched from its centre."),
+    "suanwang job logs 12",
+    "suanwang job logs 12 -f",
+    "suanwang job logs 12 --attempt 1",
+)
 SHOW_HELP = _("Show a job and its receipt: what it asked for, its attempts, usage, charges, and who bears them.")
 EXPLAIN_HELP = _("Say in words why a job is where it is, why not elsewhere, and why not yet.")
 CANCEL_HELP = _("Cancel a job. A waiting job ends at once; a running one when its centre confirms.")
@@ -106,43 +103,3 @@ async def explain(session: Session, job: Reference) -> None:
     receipt = await session.hub.job(job)
     answer = explanation(receipt, await session.hub.job_events(receipt.id), await session.hub.centres())
     session.screen.show(answer, lambda: explanation_view(answer))
-
-
-def counts_line(states: dict[str, int]) -> str:
-    """`running 3  queued 12`"""
-    return "  ".join(f"{word(state)} {count}" for state, count in sorted(states.items()))
-
-
-def job_table(lines: "list[JobLine]", below: str = "") -> "RenderableType":
-    from rich.console import Group
-
-    amounts = (_("estimate"), _("charged"))
-    columns = (_("no."), _("job"), _("name"), _("state"), _("centre"), _("step"), _("submitted"), *amounts, _("why"))
-    made = table("", columns, right=(_("no."), *amounts))
-    for line in lines:
-        made.add_row(
-            str(line.number),
-            line.id[:8],
-            plain(line.name),
-            state_of(line),
-            line.centre_id or NOTHING,
-            step_of(line.progress),
-            instant(line.submitted_s),
-            money(line.estimate_fen),
-            money(line.charged_fen),
-            plain(say(line.reason)),
-        )
-    return Group(made, *([below] if below else []))
-
-
-def state_of(line: "JobLine") -> str:
-    """The state, and whether it is only the last that was seen of it."""
-    return f"{word(line.state)} ({word('unseen')})" if line.unseen else word(line.state)
-
-
-def step_of(progress: dict[str, object] | None) -> str:
-    """`340/1500`"""
-    if not progress:
-        return NOTHING
-    total = progress.get("total_steps")
-    return f"{progress.get('step')}/{total}" if total else f"{progress.get('step')}"

@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from suanwang.cli.options import with_examples
 from suanwang.cli.profile import DEFAULT_PROFILE, Profile, write_profile
 from suanwang.cli.screen import Screen, pairs
 from suanwang.cli.session import JsonOption, Session, hub_command, run
@@ -13,12 +14,11 @@ from suanwang.i18n import _
 from suanwang.settings import read_settings
 from suanwang.words import NOTHING, word
 
-LOGIN_HELP = _("""Store a hub's address and a token as a profile. The token is read from standard input.
-
-\b
-  suanwang login --url http://hub:7700 --token-stdin < token.txt
-  suanwang login --url http://hub:7700 --token-stdin --profile agency < agency.txt
-""")
+LOGIN_HELP = with_examples(
+    _("Store a hub's address and a token as a profile. The token is read from standard input."),
+    "suanwang login --url http://hub:7700 --token-stdin < token.txt",
+    "suanwang login --url http://hub:7700 --token-stdin --profile agency < agency.txt",
+)
 
 
 def login(
@@ -48,10 +48,7 @@ def login(
 
 def _read_token(from_stdin: bool) -> str:
     """Never from the command line, where every user of the machine could read it. Raises InvalidInput."""
-    if from_stdin:
-        token = sys.stdin.readline().strip()
-    else:
-        token = typer.prompt(_("token"), hide_input=True, err=True).strip()
+    token = (sys.stdin.readline() if from_stdin else typer.prompt(_("token"), hide_input=True, err=True)).strip()
     if not token or not token.isascii() or not token.isprintable():
         raise InvalidInput("token", "…", _("the token on the first line of standard input"))
     return token

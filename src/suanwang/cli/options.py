@@ -13,6 +13,12 @@ from suanwang.units import duration_s, fen_of_yuan
 T = TypeVar("T")
 
 
+def with_examples(sentence: str, *lines: str, after: str = "") -> str:
+    """A help text with commands to copy, which are the same in every language."""
+    examples = "\n".join(f"  {line}" for line in lines)
+    return "\n\n".join(filter(None, (sentence, f"\b\n{examples}", after)))
+
+
 def read_with(reader: Callable[[str], T]) -> Callable[[str], T]:
     """A reader of ours as typer wants it: what it refuses is an error of use."""
 
@@ -69,13 +75,19 @@ DecidedYuan = Annotated[
 Walltime = Annotated[
     int | None,
     typer.Option(
-        "--walltime", metavar="TIME", parser=read_with(duration_s), help=_("Time limit of one attempt, like 2h or 1h30m.")
+        "--walltime",
+        metavar="TIME",
+        parser=read_with(duration_s),
+        help=_("Time limit of one attempt, like 2h or 1h30m."),
     ),
 ]
 Env = Annotated[
     list[str] | None,
     typer.Option(
-        "--env", metavar="NAME=VALUE", help=_("Environment variable of the job; can be given again."), show_default=False
+        "--env",
+        metavar="NAME=VALUE",
+        help=_("Environment variable of the job; can be given again."),
+        show_default=False,
     ),
 ]
 ObjectiveOption = Annotated[

@@ -4,11 +4,21 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from suanwang.cli.options import Env, MaxCost, ObjectiveOption, TaskFile, UseOption, VoucherOption, Walltime, read_pairs
+from suanwang.cli.options import (
+    Env,
+    MaxCost,
+    ObjectiveOption,
+    TaskFile,
+    UseOption,
+    VoucherOption,
+    Walltime,
+    read_pairs,
+    with_examples,
+)
 from suanwang.cli.screen import plain, table
 from suanwang.cli.session import Session, hub_command
 from suanwang.i18n import _, named
-from suanwang.words import duration, instant, money, say, say_notice, word
+from suanwang.words import duration, moment, money, say, say_notice, word
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -16,12 +26,11 @@ if TYPE_CHECKING:
     from suanwang.wire import Notice, Quote, QuoteLine
 
 BEST = "★"
-HELP = _("""Ask every centre for a price. Nothing is held or promised.
-
-\b
-  suanwang quote task.yaml
-  suanwang quote task.yaml --walltime 2h --objective cheapest --env STEPS=100
-""")
+HELP = with_examples(
+    _("Ask every centre for a price. Nothing is held or promised."),
+    "suanwang quote task.yaml",
+    "suanwang quote task.yaml --walltime 2h --objective cheapest --env STEPS=100",
+)
 
 
 def add_quote(app: typer.Typer) -> None:
@@ -89,8 +98,8 @@ def _row(line: "QuoteLine", best: bool) -> list[str]:
         line.pool_id,
         line.chip_id,
         _("accepted") if line.accepted else plain(say(line.reason)),
-        instant(line.start_s),
-        instant(line.finish_s),
+        moment(line.start_s),
+        moment(line.finish_s),
         money(line.price_fen),
         money(line.voucher_fen),
         money(line.own_fen),

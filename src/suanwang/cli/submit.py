@@ -1,16 +1,27 @@
 """`suanwang submit`: one job or thousands, all of them or none."""
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from suanwang.cli.options import Env, MaxCost, ObjectiveOption, UseOption, VoucherOption, Walltime, read_pairs
+from suanwang.cli.joblines import job_table
+from suanwang.cli.options import (
+    Env,
+    MaxCost,
+    ObjectiveOption,
+    UseOption,
+    VoucherOption,
+    Walltime,
+    read_pairs,
+    with_examples,
+)
 from suanwang.cli.quote import notice_lines
 from suanwang.cli.screen import Screen, console, pairs, plain, table
-from suanwang.cli.session import Session, hub_command
-from suanwang.errors import Refused
+from suanwang.cli.session import REFUSED, Session, hub_command
 from suanwang.i18n import _, ngettext
 from suanwang.words import duration, money
 
@@ -23,16 +34,16 @@ if TYPE_CHECKING:
 
 SHOWN = 20
 """Jobs that are named one by one."""
-HELP = _("""Submit jobs: all of them or none. Their value is held until they are over.
-
-\b
-  suanwang submit task.yaml
-  suanwang submit task.yaml --wait
-  suanwang submit a.yaml b.yaml --count 10 --max-cost 500
-  suanwang submit --many jobs.jsonl --key nightly-2025-03-31
-
-A relative workdir is taken from the current folder, packed and uploaded; .git, .venv and __pycache__ stay here.
-""")
+HELP = with_examples(
+    _("Submit jobs: all of them or none. Their value is held until they are over."),
+    "suanwang submit task.yaml",
+    "suanwang submit task.yaml --wait",
+    "suanwang submit a.yaml b.yaml --count 10 --max-cost 500",
+    "suanwang submit --many jobs.jsonl --key nightly-2025-03-31",
+    after=_(
+        "A relative workdir is taken from the current folder, packed and uploaded; .git, .venv and __pycache__ stay here."
+    ),
+)
 
 
 def add_submit(app: typer.Typer) -> None:
@@ -41,7 +52,9 @@ def add_submit(app: typer.Typer) -> None:
         session: Session,
         files: Annotated[
             list[Path] | None,
-            typer.Argument(metavar="[FILE]...", exists=True, dir_okay=False, help=_("Task files (SkyPilot)."), show_default=False),
+            typer.Argument(
+                metavar="[FILE]...", exists=True, dir_okay=False, help=_("Task files (SkyPilot)."), show_default=False
+            ),
         ] = None,
         walltime: Walltime = None,
         env: Env = None,
@@ -52,11 +65,11 @@ def add_submit(app: typer.Typer) -> None:
         count: Annotated[int, typer.Option("--count", min=1, max=10_000, help=_("So many equal jobs per file."))] = 1,
         many: Annotated[
             Path | None,
-            typer.Option("--many", metavar="FILE", exists=True, dir_okay=False, help=_("JSON lines, one JobRequest each.")),
+            typer.Option(
+                "--many", metavar="FILE", exists=True, dir_okay=False, help=_("JSON lines, one JobRequest each.")
+            ),
         ] = None,
-        key: Annotated[
-            str | None, typer.Option("--key", help=_("The same key again submits nothing twice."))
-        ] = None,
+        key: Annotated[str | None, typer.Option("--key", help=_("The same key again submits nothing twice."))] = None,
         wait: Annotated[bool, typer.Option("--wait", help=_("Watch the jobs until they are over."))] = False,
         check: Annotated[bool, typer.Option("--check", help=_("Only read the files; submit nothing."))] = False,
     ) -> None:
@@ -89,13 +102,14 @@ async def _submit(session: Session, wanted: "list[Wanted]", key: str | None, *, 
         session.screen.show(submitted, lambda: submitted_table(submitted))
         return
     if not session.screen.as_json:
-        console().print(submitted_table(submitted))
+        console().print(submitted_table(submitted, how_to_watch=False))
     lines = await watch_to_the_end(session, [job.job_id for job in submitted.jobs])
-    session.screen.show({"submitted": submitted, "jobs": lines}, lambda: _ends(lines))
+    session.screen.show({"submitted": submitted, "jobs": lines}, lambda: job_table(lines[:SHOWN]))
     failed = [line for line in lines if line.state != "succeeded"]
     if failed:
-        message = ngettext("{count} job did not succeed", "{count} jobs did not succeed", len(failed))
-        raise Refused(message.format(count=len(failed)), code="JOBS_FAILED") if not session.screen.as_json else typer.Exit(1)
+        sentence = ngettext("{count} job did not succeed", "{count} jobs did not succeed", len(failed))
+        session.screen.note(sentence.format(count=len(failed)))
+        raise typer.Exit(REFUSED)
 
 
 async def upload_workdirs(session: Session, wanted: "list[Wanted]") -> "list[Wanted]":
@@ -114,25 +128,20 @@ async def upload_workdirs(session: Session, wanted: "list[Wanted]") -> "list[Wan
     return [one if one.workdir is None else with_workdir(one, digests[one.workdir]) for one in wanted]
 
 
-def _progress(screen: Screen, total: int) -> Any:
+@contextmanager
+def _progress(screen: Screen, total: int) -> Iterator[Callable[[], None]]:
     """A bar for people who watch, if there is more than a moment to wait. Gives a function to call at each step."""
-    from contextlib import contextmanager, nullcontext
-
     if not screen.live or total < 2:
-        return nullcontext(lambda: None)
+        yield lambda: None
+        return
+    from rich.progress import Progress
 
-    @contextmanager
-    def shown() -> Any:
-        from rich.progress import Progress
-
-        with Progress(console=console(stderr=True), transient=True) as bar:
-            task = bar.add_task(_("uploading"), total=total)
-            yield lambda: bar.advance(task)
-
-    return shown()
+    with Progress(console=console(stderr=True), transient=True) as bar:
+        task = bar.add_task(_("uploading"), total=total)
+        yield lambda: bar.advance(task)
 
 
-def submitted_table(answer: "Submitted") -> "RenderableType":
+def submitted_table(answer: "Submitted", *, how_to_watch: bool = True) -> "RenderableType":
     from rich.console import Group
 
     amounts = (_("held at most"), _("by voucher"), _("in cash"))
@@ -145,7 +154,9 @@ def submitted_table(answer: "Submitted") -> "RenderableType":
         cash_fen = sum(job.cash_hold_fen for job in answer.jobs)
         sentence = _("… {count} jobs in all, {amount} yuan held in cash")
         below.insert(0, sentence.format(count=len(answer.jobs), amount=money(cash_fen)))
-    below.append(_("Watch: `suanwang job list --watch`; one job: `suanwang job show {job}`").format(job=answer.jobs[0].job_id[:8]))
+    if how_to_watch:
+        sentence = _("Watch: `suanwang job list --watch`; one job: `suanwang job show {job}`")
+        below.append(sentence.format(job=answer.jobs[0].job_id[:8]))
     return Group(made, *below)
 
 
@@ -188,9 +199,3 @@ async def watch_to_the_end(session: Session, job_ids: list[str]) -> "list[JobLin
         sentence = _("detached; the jobs go on. `suanwang job show {job}` shows them, `suanwang job cancel` ends one.")
         session.screen.note(sentence.format(job=job_ids[0][:8]))
         raise
-
-
-def _ends(lines: "list[JobLine]") -> "RenderableType":
-    from suanwang.cli.job import job_table
-
-    return job_table(lines[:SHOWN])

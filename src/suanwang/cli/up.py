@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from suanwang.cli.options import with_examples
 from suanwang.cli.profile import DEFAULT_PROFILE, Profile, profile_file, write_profile
 from suanwang.cli.screen import Screen, write_json
 from suanwang.cli.session import JsonOption, run
@@ -17,15 +18,13 @@ from suanwang.i18n import _
 from suanwang.settings import Settings, read_settings
 
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - told apart, not bound
-HELP = _("""Start a hub: database, scheduler and HTTP, until Ctrl-C.
-
-Without --database-url it starts its own PostgreSQL in the home folder. At the very first start it makes the network's
-administrator and stores the profile `default`.
-
-\b
-  suanwang up
-  suanwang up --port 7800 --home /var/lib/suanwang
-""")
+HELP = with_examples(
+    _(
+        "Start a hub: database, scheduler and HTTP, until Ctrl-C. Without --database-url it starts its own PostgreSQL in the home folder. At the very first start it makes the network's administrator and stores the profile `default`."
+    ),
+    "suanwang up",
+    "suanwang up --port 7800 --home /var/lib/suanwang",
+)
 
 
 def up(

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from suanwang.cli.joblines import counts_line, job_table
 from suanwang.cli.screen import console
 from suanwang.cli.session import Session
 from suanwang.errors import Unreachable
@@ -23,7 +25,6 @@ SHOWN = 20
 
 async def follow(session: Session, job_ids: list[str]) -> "list[JobLine]":
     """Look at these jobs until all are over. A hub that is silent for a while is waited for."""
-    from suanwang.cli.job import job_table
     from suanwang.domain.job import ENDED_STATES
 
     wanted, said = set(job_ids), dict[str, str]()
@@ -31,7 +32,12 @@ async def follow(session: Session, job_ids: list[str]) -> "list[JobLine]":
         while True:
             lines = await _patiently(session, lambda: find_lines(session, wanted))
             if update is not None:
-                update(job_table(sorted(lines, key=lambda line: line.state in ENDED_STATES)[:SHOWN], _counts(lines)))
+                update(
+                    job_table(
+                        sorted(lines, key=lambda line: line.state in ENDED_STATES)[:SHOWN],
+                        counts_line(Counter(line.state for line in lines)),
+                    )
+                )
             else:
                 _tell_changes(session, lines, said)
             if len(lines) == len(wanted) and all(line.state in ENDED_STATES for line in lines):
@@ -61,11 +67,6 @@ async def _patiently(session: Session, look: "Callable[[], Awaitable[list[JobLin
             await asyncio.sleep(LOOK_EVERY_S)
 
 
-def _counts(lines: "list[JobLine]") -> str:
-    counts = Counter(line.state for line in lines)
-    return "  ".join(f"{word(state)} {count}" for state, count in sorted(counts.items()))
-
-
 def _tell_changes(session: Session, lines: "list[JobLine]", said: dict[str, str]) -> None:
     for line in lines:
         sentence = f"{line.name} ({line.number}): {word(line.state)}, {say(line.reason)}".rstrip(", ")
@@ -74,24 +75,16 @@ def _tell_changes(session: Session, lines: "list[JobLine]", said: dict[str, str]
             session.screen.note(sentence)
 
 
-class _live:  # noqa: N801 - a context, used as one
+@contextmanager
+def _live(session: Session) -> "Iterator[Callable[[RenderableType], None] | None]":
     """A live table on stderr for whoever watches a terminal; None for everybody else."""
+    if not session.screen.live:
+        yield None
+        return
+    from rich.live import Live
 
-    def __init__(self, session: Session) -> None:
-        self._on = session.screen.live
-
-    def __enter__(self) -> "Callable[[RenderableType], None] | None":
-        if not self._on:
-            return None
-        from rich.live import Live
-
-        self._view = Live(console=console(stderr=True), transient=True, refresh_per_second=4)
-        self._view.start()
-        return lambda shown: self._view.update(shown)
-
-    def __exit__(self, *_error: object) -> None:
-        if self._on:
-            self._view.stop()
+    with Live(console=console(stderr=True), transient=True, refresh_per_second=4) as view:
+        yield view.update
 
 
 async def keep_showing(session: Session, look: "Callable[[], Awaitable[RenderableType]]") -> None:

@@ -6,12 +6,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from suanwang.domain.scheduling.decisions import Decision, Placed
-from suanwang.domain.scheduling.events import Ask, PoolSet
+from suanwang.domain.scheduling.events import Ask, AttemptEnded, Event, PoolSet
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import quote, step
 from suanwang.domain.scheduling.state import State, apply_events
 from tests.domain.scheduling.oracle import Answer, Oracle
-from tests.domain.scheduling.workloads import Story, asks, outlook_facts, placed, policies
+from tests.domain.scheduling.workloads import Story, asks, outlook_facts, placed, policies, pool, queued, variant
 
 STEPS = 8
 LONG = settings(
@@ -99,3 +99,43 @@ def test_a_state_built_anew_decides_as_the_one_before(data: st.DataObject, polic
         live = {job_id: d for job_id, d in live.items() if job_id in state.jobs and state.jobs[job_id].placed}
         rebuilt.validate()
     assert list(rebuilt.events()) == list(copied.events()) == list(state.events())
+
+
+sizes = st.tuples(
+    st.sampled_from([1, 1, 2, 3]),  # nodes
+    st.sampled_from([1, 2, 2, 3, 4]),  # chips per node
+    st.sampled_from([1, 2, 4, 7, 12]),  # walltime
+    st.sampled_from([0, 0, 3]),  # CPUs per node
+    st.booleans(),  # priority
+)
+bursts = st.tuples(
+    st.lists(sizes, max_size=9),
+    st.integers(1, 5),  # seconds until the next
+    st.lists(st.integers(0, 30), max_size=3),  # who ends early
+)
+
+
+@LONG
+@given(st.lists(bursts, min_size=2, max_size=6), policies, st.sampled_from([1, 1, 2]))
+def test_a_crowd_before_one_kind_of_pool(
+    story: list[tuple[list[tuple[int, int, int, int, bool]], int, list[int]]], policy: Policy, pool_count: int
+) -> None:
+    """Everything fits everywhere, so that all that matters is who waits, who holds and who overtakes."""
+    state, oracle, now_s, jobs = State(), Oracle(), 100, 0
+    events: list[Event] = [PoolSet(pool(f"p{i}", nodes=4, chips=4, cpus=8)) for i in range(pool_count)]
+    for crowd, seconds, early in story:
+        for num_nodes, chips, walltime_s, cpus, urgent in crowd:
+            jobs += 1
+            one = (variant(chips, cpus_per_node=cpus),)
+            events.append(
+                queued(f"j{jobs:03d}", num_nodes=num_nodes, walltime_s=walltime_s, variants=one, priority=int(urgent))
+            )
+        decisions = step(state, policy, now_s, events)
+        assert [as_answer(d) for d in decisions] == oracle.step(policy, now_s, events)
+        state.validate()
+        now_s += seconds
+        running = sorted(oracle.placed)
+        over = {job_id for job_id in running if oracle.placed[job_id].end_s <= now_s}
+        over |= {running[i % len(running)] for i in early if running}
+        late = {job_id for job_id in over if int(job_id[1:]) % 7 == 0}  # does not end when it should
+        events = [AttemptEnded(job_id, 1) for job_id in sorted(over - late)]

@@ -23,6 +23,7 @@ from suanwang.agent import workspace
 from suanwang.agent.config import PoolConfig
 from suanwang.agent.drivers import runner
 from suanwang.agent.drivers.driver import AttemptKey, LogSlice, Materials, Observation
+from suanwang.agent.files import open_regular
 from suanwang.agent.progress import ProgressSlice, read_progress
 from suanwang.domain.job import Cause, GitWorkdir, Phase
 from suanwang.errors import Conflict, Failed, InvalidInput
@@ -100,6 +101,9 @@ class LocalDriver:
         (folder / "clone.sh").write_text(_CLONE)
         (folder / "setup.sh").write_text(order.setup)
         (folder / "run.sh").write_text(order.run)
+        if order.image is not None:
+            notice = f"[suanwang: this centre runs processes; the image {order.image} is not used]\n"
+            (folder / runner.LOG).write_text(notice)
         self._plan(key, folder, order, resumed)
 
     def _check(self, order: RunOrder) -> None:
@@ -130,7 +134,7 @@ class LocalDriver:
 
     def _free_chips(self, order: RunOrder) -> list[tuple[int, ...]]:
         """The lowest free indices on every node of the order. Raises Failed while another attempt still holds them."""
-        for key in [key for key in self._held if (self.runs / str(key) / runner.EXIT).exists()]:
+        for key in [key for key in self._held if _ended_of(_read(self.runs / str(key) / runner.EXIT))]:
             del self._held[key]
         chosen = []
         for node in self._pools[order.pool_id].nodes:
@@ -352,7 +356,8 @@ def _began(folder: Path) -> bool:
 def _read(path: Path) -> dict[str, Any] | None:
     """A record, or None if there is none or it is not whole."""
     try:
-        record = json.loads(path.read_bytes())
+        with open_regular(path) as file:
+            record = json.loads(file.read())
     except (FileNotFoundError, ValueError):
         return None
     return record if isinstance(record, dict) else None

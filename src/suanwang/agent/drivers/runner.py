@@ -263,6 +263,7 @@ class Supervisor:
     def run(self) -> Ending:
         ending = None
         for step in self.plan["steps"]:
+            self._tick()
             ending = self._interruption(time.monotonic()) or self._run_step(step)
             if ending is not None:
                 break

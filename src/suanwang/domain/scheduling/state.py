@@ -320,13 +320,13 @@ class State:
         return pool, self.node_names[pool][node - int(self.tables.pools[POOL.node, pool])]
 
     def node_names_of(self, job: Job) -> tuple[str, ...]:
-        """The nodes of a placed job."""
+        """The nodes of a placed job, in the pool's order."""
         t, found = self.tables, []
         claim = int(t.jobs[JOB.claim, job.slot])
         while claim >= 0:
-            found.append(self.node_at(int(t.claims[CLAIM.node, claim]))[1])
+            found.append(int(t.claims[CLAIM.node, claim]))
             claim = int(t.claims[CLAIM.sibling, claim])
-        return tuple(found)
+        return tuple(self.node_at(node)[1] for node in sorted(found))
 
     def queue(self) -> list[Job]:
         """Jobs that wait, in the order of the last step's policy."""

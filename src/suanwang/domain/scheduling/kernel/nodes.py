@@ -94,7 +94,7 @@ def allocate(t: Tables, job: int, pool: int, row: int, end_s: int, nodes: Array)
         end_s,
     )
     t.jobs[JOB.variant, job] = row - t.jobs[JOB.row, job]
-    for node in nodes[::-1]:  # so that the job's list runs in the order of the nodes
+    for node in nodes:
         claim = t.size[SIZE.free_claim]
         if claim >= 0:
             t.size[SIZE.free_claim] = t.claims[CLAIM.sibling, claim]

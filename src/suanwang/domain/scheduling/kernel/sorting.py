@@ -33,12 +33,14 @@ def rank(times: Array, first: int, end: int, at_s: int) -> int:
 
 @compiled
 def resort(times: Array, first: int, end: int, old: int, new: int) -> None:
-    """One value of a sorted stretch becomes another."""
+    """One value of a sorted stretch becomes another: what lies between them moves by one place."""
     at = first + rank(times, first, end, old) - 1
-    while at + 1 < end and times[at + 1] < new:
-        times[at] = times[at + 1]
-        at += 1
-    while at > first and times[at - 1] > new:
-        times[at] = times[at - 1]
-        at -= 1
-    times[at] = new
+    to = first + rank(times, first, end, new)
+    if to > at:
+        for place in range(at, to - 1):
+            times[place] = times[place + 1]
+        times[to - 1] = new
+    else:
+        for place in range(at, to, -1):
+            times[place] = times[place - 1]
+        times[to] = new

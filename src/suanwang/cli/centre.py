@@ -1,0 +1,129 @@
+"""`suanwang centre`: list, show, add, drain, resume."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from suanwang.cli.options import with_examples
+from suanwang.cli.screen import pairs, plain, table
+from suanwang.cli.session import Session, hub_command
+from suanwang.errors import NotFound
+from suanwang.i18n import _, named
+from suanwang.words import NOTHING, duration, instant, money, word
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from suanwang.wire import CentreLine
+
+CentreId = Annotated[str, typer.Argument(metavar="CENTRE", help=_("Id of a centre."))]
+
+centre_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+ADD_HELP = with_examples(
+    _("Let a centre join with its offer, or change the offer of one that is there."),
+    'suanwang organisation add zgc-org --name "Zhongguancun" --kind centre',
+    "suanwang centre add zgc.yaml --organisation zgc-org",
+)
+
+
+@hub_command(centre_app, "list", help=_("List all centres with their pools, prices and what is taken."))
+async def list_centres(session: Session) -> None:
+    centres = await session.hub.centres()
+    session.screen.show(centres, lambda: centre_table(centres))
+
+
+@hub_command(centre_app, "show", help=_("Show one centre."))
+async def show(session: Session, centre: CentreId) -> None:
+    found = next((one for one in await session.hub.centres() if one.id == centre), None)
+    if found is None:
+        raise NotFound(_("no centre {centre}").format(centre=centre), centre=centre)
+    session.screen.show(found, lambda: centre_view(found))
+
+
+@hub_command(centre_app, "add", help=ADD_HELP)
+async def add(
+    session: Session,
+    file: Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("The centre's file."))],
+    organisation: Annotated[
+        str | None,
+        typer.Option("--organisation", metavar="ID", help=_("Who runs it; else the file's, or the operator's own.")),
+    ] = None,
+) -> None:
+    from suanwang.centrefile import read_centre_file
+    from suanwang.cli.request import text_of
+    from suanwang.domain.tenant import Role
+
+    if organisation is None:
+        who = await session.hub.me()
+        organisation = who.organisation_id if who.role is Role.CENTRE_OPERATOR else None
+    new = read_centre_file(text_of(file), organisation_id=organisation)
+    await session.hub.join_centre(new)
+    chips = sum(node.chips for pool in new.pools for node in pool.nodes)
+    sentence = _("{centre} has joined with {pools} pools and {chips} chips; it is unseen until its agent calls")
+    text = sentence.format(centre=named(new.name, new.name_zh), pools=len(new.pools), chips=chips)
+    session.screen.show(new, lambda: plain(text))
+
+
+@hub_command(centre_app, "drain", help=_("Give a centre no new jobs; those that are there run on."))
+async def drain(session: Session, centre: CentreId) -> None:
+    await session.hub.drain(centre)
+    text = _("{centre} is drained: it takes no new jobs, those that are there run on").format(centre=centre)
+    session.screen.show({"centre": centre, "drained": True}, lambda: plain(text))
+
+
+@hub_command(centre_app, "resume", help=_("Let a drained centre take new jobs again."))
+async def resume(session: Session, centre: CentreId) -> None:
+    await session.hub.resume(centre)
+    text = _("{centre} takes new jobs again").format(centre=centre)
+    session.screen.show({"centre": centre, "drained": False}, lambda: plain(text))
+
+
+def centre_table(centres: "Sequence[CentreLine]") -> "RenderableType":
+    numbers = (_("nodes"), _("chips"), _("taken"), _("per chip-hour"))
+    columns = (
+        _("centre"),
+        _("name"),
+        _("city"),
+        _("state"),
+        _("pool"),
+        _("chip"),
+        *numbers,
+        _("longest job"),
+    )
+    made = table("", columns, right=numbers)
+    for centre in centres:
+        first = [centre.id, plain(named(centre.name, centre.name_zh)), plain(centre.city), word(centre.state)]
+        for pool in centre.pools:
+            made.add_row(
+                *first,
+                pool.id,
+                pool.chip_id,
+                str(pool.nodes),
+                str(pool.chips),
+                str(pool.used_chips),
+                money(pool.fen_per_chip_hour),
+                duration(pool.max_walltime_s),
+                style="dim" if centre.state != "seen" else "",
+            )
+            first = ["", "", "", ""]
+    return made
+
+
+def centre_view(centre: "CentreLine") -> "RenderableType":
+    from rich.console import Group
+
+    head = pairs(
+        [
+            (_("centre"), centre.id),
+            (_("name"), named(centre.name, centre.name_zh)),
+            (_("city"), f"{centre.city} ({centre.latitude:.3f}, {centre.longitude:.3f})"),
+            (_("organisation"), centre.organisation_id),
+            (_("state"), word(centre.state)),
+            (_("last seen"), instant(centre.seen_s)),
+            (_("agent"), centre.agent_release or NOTHING),
+            (_("driver"), centre.driver or NOTHING),
+        ]
+    )
+    return Group(head, centre_table([centre]))

@@ -1,0 +1,91 @@
+"""The command `suanwang`: what there is, and where it is found. Nothing heavy is imported before a command needs it."""
+
+import gettext
+import os
+import sys
+from typing import Annotated
+
+import typer
+
+from suanwang import __version__
+from suanwang.cli.account import account_app
+from suanwang.cli.agent import HELP as AGENT_HELP
+from suanwang.cli.agent import agent
+from suanwang.cli.bill import add_bill
+from suanwang.cli.centre import centre_app
+from suanwang.cli.job import job_app
+from suanwang.cli.login import LOGIN_HELP, add_whoami, login
+from suanwang.cli.options import with_examples
+from suanwang.cli.organisation import organisation_app
+from suanwang.cli.programme import programme_app
+from suanwang.cli.quote import add_quote
+from suanwang.cli.submit import add_submit
+from suanwang.cli.token import token_app
+from suanwang.cli.up import HELP as UP_HELP
+from suanwang.cli.up import up
+from suanwang.cli.voucher import voucher_app
+from suanwang.i18n import DOMAIN, LOCALE_FOLDER, _, language
+
+HELP = with_examples(
+    _("Suanwang: many AI computing centres as one utility."),
+    _("suanwang up                          start a hub here"),
+    _("suanwang quote task.yaml             ask every centre for a price"),
+    _("suanwang submit task.yaml --wait     run it and watch"),
+    _("suanwang job show NAME               the receipt"),
+    after=_(
+        "Exit codes: 0 done, 1 refused or failed, 2 wrong use, 3 the hub does not answer, 130 interrupted. "
+        "SUANWANG_LANG=zh_CN speaks Chinese."
+    ),
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"suanwang {__version__}")
+        raise typer.Exit
+
+
+def _top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help=_("Print the version."))
+    ] = False,
+) -> None:
+    """Options before any command."""
+
+
+def make_app() -> typer.Typer:
+    """All commands, in the order in which people meet them."""
+    app = typer.Typer(
+        name="suanwang", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+    )
+    app.callback(help=HELP)(_top)
+    app.command("up", help=UP_HELP)(up)
+    app.command("agent", help=AGENT_HELP)(agent)
+    app.command("login", help=LOGIN_HELP)(login)
+    add_whoami(app)
+    add_quote(app)
+    add_submit(app)
+    app.add_typer(job_app, name="job", help=_("Jobs: list, show, logs, cancel, explain."))
+    app.add_typer(centre_app, name="centre", help=_("Centres: list, show, add, drain, resume."))
+    app.add_typer(organisation_app, name="organisation", help=_("Organisations of the network: add."))
+    app.add_typer(token_app, name="token", help=_("Tokens: issue, revoke."))
+    app.add_typer(account_app, name="account", help=_("A tenant's money: show, top-up."))
+    app.add_typer(programme_app, name="programme", help=_("Voucher programmes: add, list, fund."))
+    app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
+    add_bill(app)
+    return app
+
+
+def speak_to_users() -> None:
+    """Have typer's own words (Options, Commands, ...) come from our catalogue, in our language."""
+    gettext.bindtextdomain(DOMAIN, LOCALE_FOLDER)
+    gettext.textdomain(DOMAIN)
+    os.environ["LANGUAGE"] = language()  # what `gettext` asks first
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="replace")  # a terminal without Chinese shows question marks, not a traceback
+
+
+def main() -> None:
+    speak_to_users()
+    make_app()()
