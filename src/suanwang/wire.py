@@ -3,6 +3,7 @@
 Amounts are fen, instants are Unix seconds, shares are basis points. A `reason` is a stable code with its facts.
 """
 
+import dataclasses
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -26,7 +27,7 @@ class Reason:
 # Jobs ----------------------------------------------------------------------------------------------------------------
 
 
-class JobRequest(Request, kw_only=True):
+class JobRequest(Request, frozen=True, kw_only=True):
     """One job, or `count` equal ones: a SkyPilot task file as text (`task`), or a `spec`; exactly one of the two."""
 
     task: str | None = None
@@ -45,7 +46,7 @@ class JobRequest(Request, kw_only=True):
     priority: int | None = None
 
 
-class Submission(Request, kw_only=True):
+class Submission(Request, frozen=True, kw_only=True):
     """All of these jobs, or none."""
 
     jobs: tuple[JobRequest, ...]
@@ -58,7 +59,7 @@ class Notice:
     code: str
     field: str
     message: str
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,14 +265,14 @@ class Log:
 # Network -------------------------------------------------------------------------------------------------------------
 
 
-class NewOrganisation(Request, kw_only=True):
+class NewOrganisation(Request, frozen=True, kw_only=True):
     id: str
     name: str
     kind: OrganisationKind
     facts: dict[str, Any] = default(default_factory=dict)
 
 
-class NewToken(Request, kw_only=True):
+class NewToken(Request, frozen=True, kw_only=True):
     organisation_id: str
     role: Role
     centre_id: str | None = None
@@ -297,7 +298,7 @@ class Identity:
     hub_release: str
 
 
-class NewTopUp(Request, kw_only=True):
+class NewTopUp(Request, frozen=True, kw_only=True):
     tenant_id: str
     amount_fen: int
 
@@ -314,13 +315,13 @@ class Account:
     owed_to_tenant_fen: int
 
 
-class NewNodes(Request, kw_only=True):
+class NewNodes(Request, frozen=True, kw_only=True):
     name: str
     chips: int
     cpus: int = 1
 
 
-class NewPool(Request, kw_only=True):
+class NewPool(Request, frozen=True, kw_only=True):
     id: str
     chip: str
     nodes: tuple[NewNodes, ...]
@@ -329,7 +330,7 @@ class NewPool(Request, kw_only=True):
     bills_lost_work: bool = False
 
 
-class NewCentre(Request, kw_only=True):
+class NewCentre(Request, frozen=True, kw_only=True):
     """A centre with its offer, as its file describes it."""
 
     id: str
@@ -375,7 +376,7 @@ class CentreLine:
 # Vouchers ------------------------------------------------------------------------------------------------------------
 
 
-class NewProgramme(Request, kw_only=True):
+class NewProgramme(Request, frozen=True, kw_only=True):
     """A rules file as text; `rules_id` picks one of a file of many."""
 
     rules: str
@@ -384,7 +385,7 @@ class NewProgramme(Request, kw_only=True):
     """Claims up to this amount are granted at once; above, an officer decides."""
 
 
-class NewFunding(Request, kw_only=True):
+class NewFunding(Request, frozen=True, kw_only=True):
     amount_fen: int
 
 
@@ -401,12 +402,12 @@ class ProgrammeLine:
     granted_fen: int
 
 
-class ContractPart(Request, kw_only=True):
+class ContractPart(Request, frozen=True, kw_only=True):
     kind: str
     amount_fen: int
 
 
-class NewClaim(Request, kw_only=True):
+class NewClaim(Request, frozen=True, kw_only=True):
     """A tenant asks a programme for a voucher for one contract. Without `centres`: every centre of the network."""
 
     programme_id: str
@@ -442,7 +443,7 @@ class ClaimAnswer:
     refused_centres: dict[str, list[Reason]]
 
 
-class Decision(Request, kw_only=True):
+class Decision(Request, frozen=True, kw_only=True):
     """An officer's decision on a claim: never above the assessed amount; 0 refuses."""
 
     amount_fen: int

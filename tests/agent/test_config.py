@@ -33,10 +33,10 @@ def test_a_centre_file_is_read() -> None:
     assert read_agent_config(CENTRE_FILE, state_dir=Path("/elsewhere")).state_dir == Path("/elsewhere")
 
 
-def test_the_agent_section_may_be_absent(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("HOME", "/home/op")
+def test_the_agent_section_may_be_absent(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
     config = read_agent_config({key: value for key, value in CENTRE_FILE.items() if key != "agent"})
-    assert config.state_dir == Path("/home/op/.local/state/suanwang/zgc")
+    assert config.state_dir == tmp_path / ".local/state/suanwang/zgc"
     assert config.poll_s == 1.0
 
 

@@ -9,8 +9,9 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 from suanwang.errors import MAX_SHOWN_VALUE_LENGTH, Refused
+from suanwang.units import BYTES_PER_GIB
 
-MAX_UNPACKED_BYTES = 8 * 2**30
+MAX_UNPACKED_BYTES = 8 * BYTES_PER_GIB
 MAX_MEMBERS = 200_000
 MAX_PATH_LENGTH = 1_024
 GZIP_LEVEL = 1

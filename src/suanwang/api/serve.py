@@ -26,26 +26,31 @@ DATABASE_FOLDER = "database"
 BACKLOG = 1024
 
 
-async def run_hub(settings: Settings, *, ready: Callable[[str, str | None], None]) -> None:
-    """Until cancelled. `ready(url, secret)` is called once it listens.
+async def run_hub(settings: Settings, *, keep: Callable[[str, str], None], ready: Callable[[str], None]) -> None:
+    """Until cancelled. `ready(url)` is called once it listens.
 
-    `secret` is the first administrator's token at the very first start, and None ever after.
+    At the very first start `keep(url, secret)` is given the first administrator's token to store, before the network is
+    founded with it: a crash in between loses nothing, the next start begins anew.
 
     Raises Unreachable if the database does not answer or the address is taken.
     """
     _require_free(settings.host, settings.port)
+    public_url = f"http://{settings.host}:{settings.port}"
     async with _database(settings) as url:
         await migrate(url)
         database = await db.connect(url)
         try:
             hub = Hub(database, read_catalogue(), lambda: int(time.time()), settings.unseen_after_s)
-            secret = new_secret()
-            first = await network.found_network(database, secret, hub.clock())
+            if not await network.is_founded(database):
+                secret = new_secret()
+                keep(public_url, secret)
+                await network.found_network(database, secret, hub.clock())
+            await asyncio.to_thread(daemon.warm_up)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(daemon.run(hub))
                 tasks.create_task(_serve(create_app(hub), settings.host, settings.port))
                 await _listening(settings.host, settings.port)
-                ready(f"http://{settings.host}:{settings.port}", secret if first else None)
+                ready(public_url)
         finally:
             await database.close()
 

@@ -17,7 +17,7 @@ ADD_HELP = with_examples(
     _("Add a tenant, a centre's owner, or an agency that pays for vouchers."),
     'suanwang organisation add acme --name "Acme" --kind tenant --facts acme.yaml',
     after=_(
-        "The facts of a tenant are what voucher rules ask of an applicant, such as registered_in, entity_type, size."
+        "A tenant's facts are what voucher rules ask of an applicant: registered_in, entity_type, size, …"
     ),
 )
 

@@ -41,7 +41,7 @@ HELP = with_examples(
     "suanwang submit a.yaml b.yaml --count 10 --max-cost 500",
     "suanwang submit --many jobs.jsonl --key nightly-2025-03-31",
     after=_(
-        "A relative workdir is taken from the current folder, packed and uploaded; .git, .venv and __pycache__ stay here."
+        "A relative workdir is meant from the current folder; .git, .venv and __pycache__ are not uploaded."
     ),
 )
 

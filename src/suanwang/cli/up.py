@@ -20,7 +20,9 @@ from suanwang.settings import Settings, read_settings
 EVERYWHERE = ("0.0.0.0", "::")  # noqa: S104 - told apart, not bound
 HELP = with_examples(
     _(
-        "Start a hub: database, scheduler and HTTP, until Ctrl-C. Without --database-url it starts its own PostgreSQL in the home folder. At the very first start it makes the network's administrator and stores the profile `default`."
+        "Start a hub: database, scheduler and HTTP, until Ctrl-C. Without --database-url it starts its own PostgreSQL "
+        "in the home folder. At the very first start it makes the network's administrator and stores the profile "
+        "`default`."
     ),
     "suanwang up",
     "suanwang up --port 7800 --home /var/lib/suanwang",
@@ -76,10 +78,15 @@ async def _hub_of(settings: Settings, screen: Screen) -> None:
     log_to_stderr()
     screen.note(_("starting the hub; its files are in {folder}").format(folder=settings.home))
 
-    def ready(url: str, secret: str | None) -> None:
-        _tell(settings, screen, reachable(url), secret)
+    kept: list[Path] = []
 
-    await serve.run_hub(settings, ready=ready)
+    def keep(url: str, secret: str) -> None:
+        kept.append(store_admin(settings.home, Profile(reachable(url), secret)))
+
+    def ready(url: str) -> None:
+        _tell(screen, reachable(url), kept[0] if kept else None)
+
+    await serve.run_hub(settings, keep=keep, ready=ready)
 
 
 def log_to_stderr() -> None:
@@ -96,8 +103,7 @@ def reachable(url: str) -> str:
     return url
 
 
-def _tell(settings: Settings, screen: Screen, url: str, secret: str | None) -> None:
-    stored = None if secret is None else store_admin(settings.home, Profile(url, secret))
+def _tell(screen: Screen, url: str, stored: Path | None) -> None:
     if screen.as_json:
         write_json({"url": url, "profile": None if stored is None else str(stored)})
         return

@@ -11,8 +11,12 @@ from dataclasses import dataclass, field
 
 from suanwang.control import sync, voucher
 from suanwang.control.schedule import Brain, awaken, schedule
-from suanwang.domain.centre import Catalogue
+from suanwang.domain.centre import Catalogue, Node, Offer, Pool
+from suanwang.domain.job import Objective
+from suanwang.domain.scheduling.events import Ask, AskVariant, JobQueued, PoolSet
 from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.scheduler import quote, step
+from suanwang.domain.scheduling.state import State
 from suanwang.errors import Conflict, SuanwangError, Unreachable
 from suanwang.protocol import LogChunk, LogRequest
 from suanwang.store.db import Database
@@ -67,6 +71,28 @@ class Hub:
 
     def bell(self, centre_id: str) -> asyncio.Event:
         return self.orders.setdefault(centre_id, asyncio.Event())
+
+
+def warm_up() -> None:
+    """Have the scheduling core compiled (once for this installation) before anybody waits for it."""
+    state, policy = State(), Policy()
+    pool = Pool("warm", "warm", "warm", (Node("warm", 1, 1),), Offer(1, 1))
+    variant = AskVariant(frozenset({"warm"}), 1)
+    ask = Ask(
+        job_id="warm",
+        tenant_id="warm",
+        attempt=1,
+        submitted_s=0,
+        num_nodes=1,
+        walltime_s=1,
+        priority=0,
+        objective=Objective.BALANCED,
+        ordered=False,
+        max_cost_fen=None,
+        variants=(variant,),
+    )
+    step(state, policy, 0, [PoolSet(pool), JobQueued(ask, 0)])
+    quote(state, policy, 0, ask)
 
 
 async def run(hub: Hub) -> None:

@@ -18,6 +18,11 @@ from suanwang.store.posting import post
 NETWORK_ID = "network"
 
 
+async def is_founded(db: Database) -> bool:
+    async with db.transaction(snapshot=True) as tx:
+        return any(known.id == NETWORK_ID for known in await organisations.organisations(tx))
+
+
 async def found_network(db: Database, secret: str, now_s: int) -> bool:
     """The first start: the network's own organisation and its administrator's token. False if it was done before."""
     async with db.transaction() as tx:

@@ -22,6 +22,7 @@ from suanwang.agent.drivers.driver import AttemptKey, Driver, Materials, Observa
 from suanwang.domain.job import Cause, Phase
 from suanwang.errors import Refused, SuanwangError
 from suanwang.protocol import MAX_BLOB_BYTES, Checkpoint, RunOrder
+from suanwang.units import SECONDS_PER_HOUR
 
 POLL_S = 0.05
 ALIVE_SCRIPT = 'while true; do echo beat >> "$SUANWANG_KIT/{name}"; sleep 0.1; done'
@@ -96,7 +97,7 @@ class Bench:
         self.driver = make_driver()
         self.pool = self.driver.probe()[0]
 
-    def order(self, run: str, *, nodes: int = 1, setup: str = "", walltime_s: int = 3_600) -> RunOrder:
+    def order(self, run: str, *, nodes: int = 1, setup: str = "", walltime_s: int = SECONDS_PER_HOUR) -> RunOrder:
         if len(self.pool.nodes) < nodes:
             raise _Skip(f"needs {nodes} nodes")
         return RunOrder(

@@ -186,7 +186,9 @@ class Oracle:
         }
         return next((code for code, applies in checks.items() if applies), None)
 
-    def survey(self, ask: Ask) -> tuple[tuple[str, int, int, int] | None, bool, dict[str, tuple[int, str, int | None, int]]]:
+    def survey(
+        self, ask: Ask
+    ) -> tuple[tuple[str, int, int, int] | None, bool, dict[str, tuple[int, str, int | None, int]]]:
         """The best (pool, variant, start, price); whether a pool fits but is not open; the outlook of every pool."""
         order = list(refusal_order())
         refusals = {(p, v): self.refusal(ask, p, v) for p in sorted(self.pools) for v in range(len(ask.variants))}
@@ -256,9 +258,7 @@ class Oracle:
                     answer.end_s = now_s + ask.walltime_s
                     del self.queued[ask.job_id]
                     self.said.pop(ask.job_id, None)
-                    self.placed[ask.job_id] = Attempt(
-                        ask, attempt.number, pool_id, variant, answer.nodes, answer.end_s
-                    )
+                    self.placed[ask.job_id] = Attempt(ask, attempt.number, pool_id, variant, answer.nodes, answer.end_s)
                 else:
                     held, self.reservations = self.reservations, []
                     free_now = len(self.fitting(ask, pool_id, variant, now_s, 1))

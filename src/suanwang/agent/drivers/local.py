@@ -19,9 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
-from suanwang.agent import workspace
 from suanwang.agent.config import PoolConfig
-from suanwang.agent.drivers import runner
+from suanwang.agent.drivers import runner, workspace
 from suanwang.agent.drivers.driver import AttemptKey, LogSlice, Materials, Observation
 from suanwang.agent.files import open_regular
 from suanwang.agent.progress import ProgressSlice, read_progress
