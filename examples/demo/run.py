@@ -29,6 +29,7 @@ from suanwang.i18n import _
 from suanwang.testing.processes import Processes
 
 screen = Console(stderr=True)
+REPORT_WIDTH = 120
 
 
 def main() -> int:
@@ -104,7 +105,8 @@ def _tell(found: Outcome, *, json: bool) -> None:
         }
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(document)).decode() + "\n")
         return
-    Console().print(outcome(found))
+    wide = Console(width=None if sys.stdout.isatty() else REPORT_WIDTH)
+    wide.print(outcome(found))
 
 
 def _say_where(processes: Processes) -> None:

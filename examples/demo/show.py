@@ -9,7 +9,7 @@ from story import Outcome, Picture
 from suanwang.i18n import _
 from suanwang.units import SECONDS_PER_HOUR, yuan
 from suanwang.wire import AttemptLine, JobLine
-from suanwang.words import say
+from suanwang.words import say, say_code
 
 LAST_SAID = 8
 
@@ -22,7 +22,7 @@ def picture(seen: Picture, elapsed_s: float) -> Group:
     for centre in seen.centres:
         for pool in centre.pools:
             style = "red" if centre.state == "unseen" else ""
-            cells = (f"{centre.name} · {pool.chip_id}", centre.state, str(pool.chips), str(pool.used_chips))
+            cells = (f"{centre.id} · {pool.chip_id}", centre.state, str(pool.chips), str(pool.used_chips))
             centres.add_row(*cells, yuan(pool.fen_per_chip_hour // SECONDS_PER_HOUR), style=style)
     jobs = Table.grid(padding=(0, 2))
     if seen.jobs is not None:
@@ -86,7 +86,7 @@ def _quote(found: Outcome) -> Table:
     )
     for line in found.quote.lines:
         table.add_row(
-            line.centre_name,
+            line.centre_id,
             line.chip_id,
             _("accepted") if line.accepted else say(line.reason),
             _clock(line.start_s),
@@ -116,7 +116,7 @@ def _receipt(found: Outcome) -> Group:
     )
     for attempt in receipt.attempts:
         used_s = sum(line.until_s - line.from_s for line in attempt.usage)
-        reason = attempt.decision["reason"]["code"]
+        reason = say_code(attempt.decision["reason"]["code"], attempt.decision["reason"]["facts"])
         resumed = attempt.resume_from and _(" from step {step}").format(step=attempt.resume_from["step"])
         table.add_row(
             str(attempt.number),

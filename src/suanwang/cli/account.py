@@ -6,11 +6,18 @@ import typer
 
 from suanwang.cli.options import Yuan
 from suanwang.cli.screen import pairs, plain
-from suanwang.cli.session import Session, hub_command
+from suanwang.cli.session import JsonOption, ProfileOption, Session, hub_command, run_with_hub
 from suanwang.i18n import _
 from suanwang.words import money
 
-account_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+account_app = typer.Typer(rich_markup_mode=None)
+
+
+@account_app.callback(invoke_without_command=True)
+def account(context: typer.Context, profile: ProfileOption = None, json: JsonOption = False) -> None:
+    """`suanwang account` alone shows it."""
+    if context.invoked_subcommand is None:
+        run_with_hub(show, profile, json)
 
 
 @hub_command(account_app, "show", help=_("Show what is free, held, and still to come, in yuan."))

@@ -16,9 +16,7 @@ MAX_FACTS_BYTES = 2**16
 ADD_HELP = with_examples(
     _("Add a tenant, a centre's owner, or an agency that pays for vouchers."),
     'suanwang organisation add acme --name "Acme" --kind tenant --facts acme.yaml',
-    after=_(
-        "A tenant's facts are what voucher rules ask of an applicant: registered_in, entity_type, size, …"
-    ),
+    after=_("A tenant's facts are what voucher rules ask of an applicant: registered_in, entity_type, size, …"),
 )
 
 

@@ -57,23 +57,28 @@ def hub_command(
         function: Callable[Concatenate[Session, P], Awaitable[None]],
     ) -> Callable[Concatenate[Session, P], Awaitable[None]]:
         def command(*, profile: ProfileOption = None, json: JsonOption = False, **options: Any) -> None:
-            screen = Screen(json)
-
-            async def at_work() -> None:
-                # httpx takes a quarter of a second to import: not for --help
-                from suanwang.client import Client
-
-                chosen = current_profile(profile)
-                async with Client(chosen.url, chosen.token) as hub:
-                    await function(Session(hub, screen, chosen), **options)  # type: ignore[call-arg]  # kept by `_adopt`
-
-            run(at_work(), screen)
+            run_with_hub(lambda session: function(session, **options), profile, json)  # type: ignore[call-arg]  # `_adopt`
 
         _adopt(command, function, name)
         app.command(name, help=help)(command)
         return function
 
     return register
+
+
+def run_with_hub(work: Callable[[Session], Awaitable[None]], profile: str | None, as_json: bool) -> None:
+    """Run a coroutine function with a session of the chosen profile, to its end."""
+    screen = Screen(as_json)
+
+    async def at_work() -> None:
+        # httpx takes a quarter of a second to import: not for --help
+        from suanwang.client import Client
+
+        chosen = current_profile(profile)
+        async with Client(chosen.url, chosen.token) as hub:
+            await work(Session(hub, screen, chosen))
+
+    run(at_work(), screen)
 
 
 def _adopt(command: Callable[..., None], function: Callable[..., Any], name: str) -> None:
@@ -99,11 +104,31 @@ def run(work: Coroutine[Any, Any, None], screen: Screen) -> None:
     try:
         asyncio.run(work)
     except SuanwangError as error:
-        write_error(error, as_json=screen.as_json)
-        raise typer.Exit(UNREACHABLE if isinstance(error, Unreachable) else REFUSED) from None
+        raise _told(error, screen) from None
+    except BaseExceptionGroup as group:
+        error = _only_one_of_ours(group)
+        if error is None:
+            raise
+        raise _told(error, screen) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read has seen enough; nothing more can be said, not even at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise typer.Exit(REFUSED) from None
+
+
+def _told(error: SuanwangError, screen: Screen) -> typer.Exit:
+    write_error(error, as_json=screen.as_json)
+    return typer.Exit(UNREACHABLE if isinstance(error, Unreachable) else REFUSED)
+
+
+def _only_one_of_ours(group: BaseExceptionGroup[BaseException]) -> SuanwangError | None:
+    """The error of ours in a group of tasks, if nothing but errors of ours is in it."""
+    ours, others = group.split(SuanwangError)
+    while others is None and isinstance(ours, BaseExceptionGroup):
+        first = ours.exceptions[0]
+        if isinstance(first, SuanwangError):
+            return first
+        ours = first if isinstance(first, BaseExceptionGroup) else None
+    return None

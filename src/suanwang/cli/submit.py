@@ -40,9 +40,7 @@ HELP = with_examples(
     "suanwang submit task.yaml --wait",
     "suanwang submit a.yaml b.yaml --count 10 --max-cost 500",
     "suanwang submit --many jobs.jsonl --key nightly-2025-03-31",
-    after=_(
-        "A relative workdir is meant from the current folder; .git, .venv and __pycache__ are not uploaded."
-    ),
+    after=_("A relative workdir is meant from the current folder; .git, .venv and __pycache__ are not uploaded."),
 )
 
 

@@ -35,7 +35,7 @@ def as_answer(decision: Decision) -> Answer:
 @LONG
 @given(st.data(), policies)
 def test_every_decision_is_the_oracles(data: st.DataObject, policy: Policy) -> None:
-    state, oracle, story = State(), Oracle(), Story(data.draw)
+    state, oracle, story = State(), Oracle(), Story(data)
     live: dict[str, Placed] = {}
     asked: dict[str, Ask] = {}
     events = story.opening()
@@ -52,7 +52,7 @@ def test_every_decision_is_the_oracles(data: st.DataObject, policy: Policy) -> N
 @LONG
 @given(st.data(), policies)
 def test_every_quote_is_the_oracles_and_changes_nothing(data: st.DataObject, policy: Policy) -> None:
-    state, oracle, story = State(), Oracle(), Story(data.draw)
+    state, oracle, story = State(), Oracle(), Story(data)
     live: dict[str, Placed] = {}
     asked: dict[str, Ask] = {}
     events = story.opening()
@@ -66,7 +66,8 @@ def test_every_quote_is_the_oracles_and_changes_nothing(data: st.DataObject, pol
         events = []
     before = list(state.events())
     waiting = [job.ask for job in state.queue()]
-    wanted = data.draw(st.sampled_from(waiting) if waiting and data.draw(st.booleans()) else asks("new", story.now_s))
+    again = bool(waiting) and data.draw(st.booleans())
+    wanted = data.draw(st.sampled_from(waiting)) if again else data.draw(asks("new", story.now_s))
     told = quote(state, policy, story.now_s, wanted)
     assert outlook_facts(told) == oracle.quote(policy, story.now_s, wanted)
     assert list(state.events()) == before
@@ -77,7 +78,7 @@ def test_every_quote_is_the_oracles_and_changes_nothing(data: st.DataObject, pol
 @LONG
 @given(st.data(), policies)
 def test_a_state_built_anew_decides_as_the_one_before(data: st.DataObject, policy: Policy) -> None:
-    state, story = State(), Story(data.draw)
+    state, story = State(), Story(data)
     live: dict[str, Placed] = {}
     asked: dict[str, Ask] = {}
     events = story.opening()
@@ -115,7 +116,7 @@ bursts = st.tuples(
 )
 
 
-@LONG
+@settings(LONG, max_examples=400)
 @given(st.lists(bursts, min_size=2, max_size=6), policies, st.sampled_from([1, 1, 2]))
 def test_a_crowd_before_one_kind_of_pool(
     story: list[tuple[list[tuple[int, int, int, int, bool]], int, list[int]]], policy: Policy, pool_count: int

@@ -10,6 +10,7 @@ from suanwang.domain.scheduling.events import (
     AttemptEnded,
     AttemptRestored,
     AttemptStarted,
+    Event,
     JobQueued,
     JobWithdrawn,
     PlacementRefused,
@@ -68,8 +69,13 @@ def test_a_gang_has_distinct_nodes() -> None:
 
 def test_cpus_are_counted_if_they_are_asked_for() -> None:
     state, half = State(), (variant(1, cpus_per_node=10),)
-    events = [PoolSet(pool(nodes=1, cpus=16)), queued("a", variants=half), queued("b", variants=half), narrow("c")]
-    assert of(step(state, EASY, 0, [*events])) == {"a": "p:n0", "b": "WAITS_FOR_CHIPS", "c": "p:n0"}
+    events: list[Event] = [
+        PoolSet(pool(nodes=1, cpus=16)),
+        queued("a", variants=half),
+        queued("b", variants=half),
+        narrow("c"),
+    ]
+    assert of(step(state, EASY, 0, events)) == {"a": "p:n0", "b": "WAITS_FOR_CHIPS", "c": "p:n0"}
     assert of(step(state, EASY, 5, [AttemptEnded("a", 1)])) == {"b": "p:n0"}
     state.validate()
 
@@ -102,7 +108,7 @@ def test_depth_decides_how_many_are_protected(depth: int, expected: str) -> None
     """The head leaves chips beside it from 10 to 20; the next needs all from 20 on, so a long job would delay it."""
     policy = Policy(order="fcfs", reservation_depth=depth)
     waiting = [wide("b-head", nodes=3, chips=2), wide("c-next", nodes=3, chips=4)]
-    crowd = [PoolSet(pool(nodes=3)), narrow("a1", 4), *waiting, narrow("d-long", walltime_s=30)]
+    crowd: list[Event] = [PoolSet(pool(nodes=3)), narrow("a1", 4), *waiting, narrow("d-long", walltime_s=30)]
     assert of(step(State(), policy, 0, crowd))["d-long"] == expected
 
 
@@ -144,7 +150,7 @@ def test_the_queue_has_the_policys_order_even_if_the_policy_changes(order: Any, 
     step(state, EASY, 5, [PoolSet(pool(nodes=1, chips=1)), narrow("first"), *crowd])
     assert list(placed(step(state, EASY, 6, []))) == []
     policy = Policy(order=order)
-    told = []
+    told: list[str] = []
     for now_s, last in zip((20, 40, 60), ["first", *expected], strict=False):
         told += placed(step(state, policy, now_s, [AttemptEnded(last, 1)]))
         state.validate()
@@ -175,7 +181,7 @@ def test_what_is_overdue_ends_soon_and_not_in_the_past() -> None:
 
 # --- objectives ---
 
-TWO_POOLS = [PoolSet(pool("cheap", fen_per_chip_s=1)), PoolSet(pool("dear", fen_per_chip_s=3))]
+TWO_POOLS: list[Event] = [PoolSet(pool("cheap", fen_per_chip_s=1)), PoolSet(pool("dear", fen_per_chip_s=3))]
 
 
 @pytest.mark.parametrize(
@@ -272,7 +278,7 @@ def test_the_variant_that_came_furthest_is_shown() -> None:
 
 def test_a_placement_carries_the_outlook_of_every_pool() -> None:
     state = State()
-    crowd = [PoolSet(pool("npu", chip_id=NPU)), PoolSet(pool("off")), PoolDrained("off", True)]
+    crowd: list[Event] = [PoolSet(pool("npu", chip_id=NPU)), PoolSet(pool("off")), PoolDrained("off", True)]
     step(state, EASY, 0, [*TWO_POOLS, *crowd, wide("busy", objective=Objective.CHEAPEST)])
     (decision,) = step(state, EASY, 4, [wide("a", walltime_s=20)])
     assert isinstance(decision, Placed)
@@ -287,7 +293,7 @@ def test_a_placement_carries_the_outlook_of_every_pool() -> None:
 
 
 def test_a_replay_may_do_without_outlooks() -> None:
-    events = [*TWO_POOLS, wide("a"), wide("b"), wide("c"), narrow("d", 9)]
+    events: list[Event] = [*TWO_POOLS, wide("a"), wide("b"), wide("c"), narrow("d", 9)]
     told, brief = (step(State(), Policy(outlook=outlook), 0, [*events]) for outlook in (True, False))
     assert of(told) == of(brief)
     assert [d.outlook for d in brief] == [()] * 4
@@ -346,7 +352,7 @@ def test_a_refused_placement_is_undone_and_the_job_waits_again() -> None:
     step(state, EASY, 0, [PoolSet(pool()), wide("a", submitted_s=-9), wide("b")])
     decisions = step(state, EASY, 1, [PlacementRefused("a", 1, "INSUFFICIENT_VALUE")])
     assert of(decisions) == {"a": "p:n0,n1"}
-    refused = [PlacementRefused("a", 1, "INSUFFICIENT_VALUE"), JobWithdrawn("a")]
+    refused: list[Event] = [PlacementRefused("a", 1, "INSUFFICIENT_VALUE"), JobWithdrawn("a")]
     assert of(step(state, EASY, 2, refused)) == {"b": "p:n0,n1"}
     assert "a" not in state.jobs
     state.validate()
@@ -366,8 +372,18 @@ def test_events_of_other_attempts_change_nothing() -> None:
     state = State()
     step(state, EASY, 0, [PoolSet(pool()), wide("a", attempt=2)])
     before = list(state.events())
-    stale = [AttemptEnded("a", 1), AttemptEnded("a", 3), AttemptStarted("a", 1, 99), PlacementRefused("a", 1, "X")]
-    unknown = [AttemptEnded("x", 1), AttemptStarted("x", 1, 5), JobWithdrawn("x"), PlacementRefused("x", 1, "X")]
+    stale: list[Event] = [
+        AttemptEnded("a", 1),
+        AttemptEnded("a", 3),
+        AttemptStarted("a", 1, 99),
+        PlacementRefused("a", 1, "X"),
+    ]
+    unknown: list[Event] = [
+        AttemptEnded("x", 1),
+        AttemptStarted("x", 1, 5),
+        JobWithdrawn("x"),
+        PlacementRefused("x", 1, "X"),
+    ]
     again = [wide("a", attempt=1), wide("a", attempt=2)]
     assert step(state, EASY, 1, [*stale, *unknown, *again]) == []
     assert list(state.events()) == before
@@ -424,14 +440,23 @@ def test_a_quote_without_pools_is_empty() -> None:
     assert of(step(State(), EASY, 0, [narrow("a")])) == {"a": "NO_POOL_FITS"}
 
 
+WRONG_ASKS: list[dict[str, Any]] = [{"num_nodes": 0}, {"walltime_s": 0}, {"variants": ()}]
+WRONG_POLICIES: list[dict[str, Any]] = [
+    {"order": "lifo"},
+    {"placement": "worst"},
+    {"reservation_depth": -1},
+    {"quote_ahead": -1},
+]
+
+
 def test_impossible_asks_and_policies_are_refused() -> None:
-    for wrong in ({"num_nodes": 0}, {"walltime_s": 0}, {"variants": ()}):
+    for wrong in WRONG_ASKS:
         with pytest.raises(InvalidInput):
             ask("a", **wrong)
     with pytest.raises(InvalidInput):
         variant(0)
     with pytest.raises(InvalidInput):
         variant(1, cpus_per_node=-1)
-    for wrong in ({"order": "lifo"}, {"placement": "worst"}, {"reservation_depth": -1}, {"quote_ahead": -1}):
+    for wrong in WRONG_POLICIES:
         with pytest.raises(InvalidInput):
-            Policy(**wrong)  # type: ignore[arg-type]
+            Policy(**wrong)

@@ -126,37 +126,37 @@ def pools(draw: st.DrawFn, pool_id: str) -> Pool:
 class Story:
     """Draws what happens next from what happened so far."""
 
-    draw: st.DrawFn
+    data: st.DataObject
     now_s: int = 100
     jobs: int = 0
     queued: int = 0
 
     def opening(self) -> list[Event]:
-        return [PoolSet(self.draw(pools(pool_id))) for pool_id in POOL_IDS[: self.draw(st.integers(1, 3))]]
+        return [PoolSet(self.data.draw(pools(pool_id))) for pool_id in POOL_IDS[: self.data.draw(st.integers(1, 3))]]
 
     def next_events(self, live: dict[str, Placed], asked: dict[str, Ask], pool_ids: list[str]) -> list[Event]:
         """`live`: what was placed and is not over; `asked`: the latest ask of every job ever queued."""
-        self.now_s += self.draw(st.integers(0, 6))
+        self.now_s += self.data.draw(st.integers(0, 6))
         events: list[Event] = []
-        for kind in self.draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=6)):
+        for kind in self.data.draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=6)):
             if kind == "queue":
                 self.jobs += 1
-                new = self.draw(asks(f"j{self.jobs:03d}", self.now_s))
+                new = self.data.draw(asks(f"j{self.jobs:03d}", self.now_s))
                 asked[new.job_id] = new
                 events.append(JobQueued(new, self.now_s))
             elif kind == "pool":
-                events.append(self.about_a_pool(self.draw(st.sampled_from(pool_ids))))
+                events.append(self.about_a_pool(self.data.draw(st.sampled_from(pool_ids))))
             elif kind == "withdraw" and asked:
-                events.append(JobWithdrawn(self.draw(st.sampled_from(sorted(asked)))))
+                events.append(JobWithdrawn(self.data.draw(st.sampled_from(sorted(asked)))))
             elif live:
-                job_id = self.draw(st.sampled_from(sorted(live)))
+                job_id = self.data.draw(st.sampled_from(sorted(live)))
                 events += self.about_an_attempt(kind, live[job_id], asked)
         return events
 
     def about_a_pool(self, pool_id: str) -> Event:
-        kind = self.draw(st.sampled_from(["set", "unseen", "seen", "drained", "open"]))
+        kind = self.data.draw(st.sampled_from(["set", "unseen", "seen", "drained", "open"]))
         if kind == "set":
-            return PoolSet(self.draw(pools(pool_id)))
+            return PoolSet(self.data.draw(pools(pool_id)))
         if kind in ("seen", "unseen"):
             return PoolSeen(pool_id, kind == "seen")
         return PoolDrained(pool_id, kind == "drained")
@@ -164,7 +164,7 @@ class Story:
     def about_an_attempt(self, kind: str, decision: Placed, asked: dict[str, Ask]) -> list[Event]:
         job_id, attempt = decision.job_id, decision.attempt
         if kind == "start":
-            return [AttemptStarted(job_id, attempt, self.now_s - self.draw(st.integers(0, 3)))]
+            return [AttemptStarted(job_id, attempt, self.now_s - self.data.draw(st.integers(0, 3)))]
         if kind == "refuse":
             return [PlacementRefused(job_id, attempt, "NO_MONEY")]
         if kind == "stale":
