@@ -141,6 +141,40 @@ async def test_an_agent_cannot_speak_for_another_centre(served: Served) -> None:
     assert await counts(served) == before
 
 
+async def test_values_that_cannot_be_stored(served: Served) -> None:
+    before = await counts(served)
+    async with served.client(served.secrets[Role.NETWORK_ADMIN]) as admin:
+        for body in (
+            {"id": "x", "name": "a\0b", "kind": "tenant"},
+            {"id": "x", "name": "b", "kind": "tenant", "facts": {"\0": 1}},
+        ):
+            answer = await admin.post("/v1/organisations", json=body, headers={"idempotency-key": "nul"})
+            assert answer.status_code == 422, answer.text
+        for fen in (2**63, 2**200, -1, 0, 1.5):
+            body = {"tenant_id": "acme", "amount_fen": fen}
+            answer = await admin.post("/v1/top-ups", json=body, headers={"idempotency-key": "large"})
+            assert answer.status_code == 422, answer.text
+    async with served.client(served.secrets[Role.TENANT_ADMIN]) as tenant:
+        for path in ("?limit=0", "?limit=100000", "?before=99999999999999999999999", "?state=dead", "?limit=x"):
+            assert (await tenant.get(f"/v1/jobs{path}")).status_code == 422, path
+        for reference in ("%00", "a%2Fb", "%F0%9F%92%A9", "' or 1=1 --", "x" * 5_000):
+            answer = await tenant.get(f"/v1/jobs/{reference}")
+            assert answer.status_code in (404, 422), (reference, answer.text)
+    message: dict[str, Any] = {"agent_id": "a", "version": 0, "now_s": START_S}
+    async with served.client(served.secrets[Role.CENTRE_AGENT]) as agent:
+        for change in (
+            {"version": -1},
+            {"version": 2**70},
+            {"now_s": 2**62},
+            {"now_s": -5},
+            {"agent_id": "\0"},
+            {"unchanged_s": -1},
+        ):
+            answer = await agent.post("/v1/agent/east/sync", json={**message, **change})
+            assert answer.status_code == 422, (change, answer.text)
+    assert await counts(served) == before
+
+
 async def test_another_tenants_job_does_not_exist(served: Served) -> None:
     async with served.client(served.secrets[Role.TENANT_ADMIN]) as own:
         job_id = (await submit(own, "k")).json()["jobs"][0]["job_id"]

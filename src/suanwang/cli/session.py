@@ -106,10 +106,10 @@ def run(work: Coroutine[Any, Any, None], screen: Screen) -> None:
     except SuanwangError as error:
         raise _told(error, screen) from None
     except BaseExceptionGroup as group:
-        error = _only_one_of_ours(group)
-        if error is None:
+        ours = _one_of_ours(group)
+        if ours is None:
             raise
-        raise _told(error, screen) from None
+        raise _told(ours, screen) from None
     except KeyboardInterrupt:
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
@@ -123,12 +123,12 @@ def _told(error: SuanwangError, screen: Screen) -> typer.Exit:
     return typer.Exit(UNREACHABLE if isinstance(error, Unreachable) else REFUSED)
 
 
-def _only_one_of_ours(group: BaseExceptionGroup[BaseException]) -> SuanwangError | None:
-    """The error of ours in a group of tasks, if nothing but errors of ours is in it."""
+def _one_of_ours(group: BaseExceptionGroup[BaseException]) -> SuanwangError | None:
+    """The first error of a group of tasks, if nothing but errors of ours is in it."""
     ours, others = group.split(SuanwangError)
-    while others is None and isinstance(ours, BaseExceptionGroup):
-        first = ours.exceptions[0]
-        if isinstance(first, SuanwangError):
-            return first
-        ours = first if isinstance(first, BaseExceptionGroup) else None
-    return None
+    if ours is None or others is not None:
+        return None
+    leaf: SuanwangError | BaseExceptionGroup[SuanwangError] = ours
+    while isinstance(leaf, BaseExceptionGroup):
+        leaf = leaf.exceptions[0]
+    return leaf

@@ -31,6 +31,9 @@ from suanwang.store.event import NewEvent
 from suanwang.store.job import JobRecord, StateChange
 from suanwang.store.posting import post
 
+MAX_INSTANT_S = 2**40
+MAX_NAME_LENGTH = 200
+MAX_DETAIL_LENGTH = 4_000
 MAX_CLOCK_DIFFERENCE_S = 2
 """A centre's clock that differs by more is corrected by the difference, so that no report is lost to a wrong clock."""
 
@@ -69,6 +72,12 @@ def _check(request: SyncRequest) -> None:
         raise InvalidInput(
             "protocol", request.protocol, f"this hub speaks version {PROTOCOL_VERSION}; upgrade the older side"
         )
+    for name, value in (("now_s", request.now_s), ("version", request.version), ("unchanged_s", request.unchanged_s)):
+        if value is not None and not 0 <= value < MAX_INSTANT_S:
+            raise InvalidInput(name, value, f"0 or more, below {MAX_INSTANT_S}")
+    for name, text in (("agent_id", request.agent_id), ("release", request.agent_release), ("driver", request.driver)):
+        if len(text) > MAX_NAME_LENGTH or not text.isprintable():
+            raise InvalidInput(name, text, f"at most {MAX_NAME_LENGTH} printable characters")
     if len(request.reports) > MAX_REPORTS_PER_SYNC:
         raise InvalidInput(
             "reports", len(request.reports), f"at most {MAX_REPORTS_PER_SYNC} in one sync; send the rest next"
@@ -140,14 +149,22 @@ def _sound(report: Report) -> bool:
     return (
         0 < report.attempt < 2**31
         and 0 < report.sequence < 2**31
-        and all(0 < t < 2**40 for t in times)
+        and all(0 < t < MAX_INSTANT_S for t in times)
+        and all(number is None or abs(number) < 2**31 for number in (report.exit_code, report.signal))
         and ended == (report.cause is not None)
         and ended == (report.ended_s is not None)
         and (report.started_s is not None or report.phase in (Phase.PLACED, Phase.STARTING, Phase.UNKNOWN, Phase.ENDED))
         and (report.started_s is None or report.ended_s is None or report.started_s <= report.ended_s)
-        and len(report.detail) <= 4_000
-        and (report.checkpoint is None or 0 <= report.checkpoint.kept_until_s < 2**40)
+        and len(report.detail) <= MAX_DETAIL_LENGTH
+        and "\0" not in report.detail
+        and (report.progress is None or all(name.isprintable() for name in report.progress.metrics))
+        and (report.checkpoint is None or _whole(report.checkpoint))
     )
+
+
+def _whole(checkpoint: Checkpoint) -> bool:
+    named = checkpoint.blob_sha256 is None or (len(checkpoint.blob_sha256) == 64 and checkpoint.blob_sha256.isalnum())
+    return 0 <= checkpoint.kept_until_s < MAX_INSTANT_S and 0 <= checkpoint.size_bytes < 2**62 and named
 
 
 def _refusal(report: Report, code: str, detail: str) -> RefusedReport:

@@ -7,7 +7,7 @@ from typing import Any, Literal, TypeVar
 import asyncpg
 import msgspec
 
-from suanwang.errors import Conflict, Unreachable
+from suanwang.errors import Conflict, InvalidInput, Unreachable
 
 T = TypeVar("T")
 APP_ROLE = "suanwang_app"
@@ -49,6 +49,11 @@ class Database:
                 )
                 async with connection.transaction(isolation=isolation, readonly=snapshot):
                     yield connection
+        except asyncpg.DataError as error:
+            # What no check of ours had foreseen: a NUL in a text, an integer of more than 64 bits.
+            raise InvalidInput(
+                "input", str(error), "values that can be stored: text without NUL, 64-bit integers"
+            ) from error
         except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
             raise Conflict("another change came first; send the same call again", code="TRY_AGAIN") from error
         except TimeoutError as error:
