@@ -34,7 +34,7 @@ BAD_JOBS: list[tuple[str, Any, str]] = [
     ("negative nodes", {"task": TASK + "num_nodes: -1"}, "num_nodes"),
     ("zero nodes", {"spec": spec(num_nodes=0)}, "num_nodes"),
     ("half a node", {"spec": spec(num_nodes=1.5)}, "num_nodes"),
-    ("2 MB of YAML", {"task": "run: |\n" + "  x\n" * 500_000}, "bytes"),
+    ("10 MB of YAML", {"task": "run: |\n" + "  x\n" * 2_600_000}, "bytes"),
     ("YAML bomb", {"task": BOMB}, ""),
     ("not YAML", {"task": "run: [}"}, ""),
     ("no run", {"task": "resources: {accelerators: A100}"}, "run"),

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Callable
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,6 @@ def answer(result: Result) -> Any:
 
 def shown(renderable: RenderableType, width: int = 250) -> str:
     """What a terminal would show."""
-    console = Console(width=width, record=True, file=Path(os.devnull).open("w"), color_system=None)
+    console = Console(width=width, record=True, file=StringIO(), color_system=None)
     console.print(renderable)
     return console.export_text()

@@ -11,7 +11,8 @@ from tests.house.source import ROOT
 
 
 def check(root: Path) -> tuple[int, str]:
-    done = subprocess.run([sys.executable, root / "script/catalogues", "--check"], capture_output=True, text=True)
+    command = [sys.executable, root / "script/catalogues", "--check"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 

@@ -43,6 +43,9 @@ def test_precedence(tmp_path: Path) -> None:
     assert token(None, **environment) == "env"
     assert token(None, SUANWANG_PROFILE="third") == "third"
     assert token(None) == "default"
+    assert choose_profile(tmp_path / "new", None, {}, DEFAULT_URL) == Profile(DEFAULT_URL, None)
+    with pytest.raises(Refused):
+        token(None, SUANWANG_PROFILE="nobody")
     assert choose_profile(tmp_path, None, {"SUANWANG_TOKEN": "t"}, DEFAULT_URL) == Profile(DEFAULT_URL, "t")
     assert choose_profile(tmp_path, None, {"SUANWANG_URL": "http://x"}, DEFAULT_URL) == Profile("http://x", None)
 

@@ -128,7 +128,9 @@ def test_errors_and_notices() -> None:
         assert say_error("TASK_REFUSED", {"problems": problems}, "?") == (
             "the task file is refused:\n  envs.A is missing; a value"
         )
-        assert say_notice("NO_WALLTIME", "labels", "?", {"walltime_s": 3_600}).startswith("labels: no time limit is given: 1h")
+        assert say_notice("NO_WALLTIME", "labels", "?", {"walltime_s": 3_600}).startswith(
+            "labels: no time limit is given: 1h"
+        )
         assert say_notice("NEW_NOTICE", "run", "as the hub says", {}) == "run: as the hub says"
     with speaking("zh"):
         assert say_error("JOB_ENDED", {"state": "failed"}, "?") == "此作业已结束:失败"
@@ -167,7 +169,16 @@ def test_money_reads_back(amount_fen: int) -> None:
 
 @pytest.mark.parametrize(
     ("length_s", "written"),
-    [(0, "0s"), (59, "59s"), (60, "1m"), (61, "1m01s"), (3_600, "1h"), (7_500, "2h05m"), (86_400, "1d"), (-60, "-1m")],  # house: the cases
+    [
+        (0, "0s"),
+        (59, "59s"),
+        (60, "1m"),
+        (61, "1m01s"),
+        (3_600, "1h"),
+        (7_500, "2h05m"),
+        (86_400, "1d"),
+        (-60, "-1m"),
+    ],  # house: the cases
 )
 def test_duration(length_s: int, written: str) -> None:
     assert duration(length_s) == written

@@ -68,10 +68,16 @@ def write_profile(home: Path, name: str, profile: Profile) -> Path:
 
 def choose_profile(home: Path, name: str | None, environment: Mapping[str, str], default_url: str) -> Profile:
     """The profile named on the command line; else SUANWANG_URL and SUANWANG_TOKEN; else SUANWANG_PROFILE; else
-    `default`. Raises Refused if there is none."""
+    `default`; where nothing was ever stored, this machine's own hub without a token.
+
+    Raises Refused if a profile that was named is not there.
+    """
     if name is not None:
         return read_profile(home, name)
     url, token = environment.get("SUANWANG_URL"), environment.get("SUANWANG_TOKEN")
     if url or token:
         return Profile(url or default_url, token or None)
-    return read_profile(home, environment.get("SUANWANG_PROFILE") or DEFAULT_PROFILE)
+    named = environment.get("SUANWANG_PROFILE")
+    if not named and not profile_file(home, DEFAULT_PROFILE).exists():
+        return Profile(default_url, None)
+    return read_profile(home, named or DEFAULT_PROFILE)

@@ -70,7 +70,9 @@ async def _hub_of(settings: Settings, screen: Screen) -> None:
     # it never imports store, control or api holds for everything else.
     try:
         serve: Any = importlib.import_module("suanwang.api.serve")
-    except ImportError as error:
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("suanwang"):
+            raise  # a bug of ours, not a package that is missing
         raise Failed(
             _("the hub's packages are not installed here ({name}); install suanwang[hub]").format(name=error.name),
             code="HUB_NOT_INSTALLED",

@@ -16,6 +16,7 @@ from suanwang.protocol import SyncReply
 from suanwang.store.answer import Call
 from suanwang.store.db import Database
 from suanwang.testing.centre import FakeCentre
+from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 from suanwang.wire import SubmittedJob
 
 ADMIN = Actor("admin", network.NETWORK_ID, Role.NETWORK_ADMIN)
@@ -23,7 +24,7 @@ START_S = 1_700_000_000
 
 
 def job_spec(
-    name: str = "job", *, chips: int = 1, nodes: int = 1, walltime_s: int = 3_600, chip: str = "A100"
+    name: str = "job", *, chips: int = 1, nodes: int = 1, walltime_s: int = SECONDS_PER_HOUR, chip: str = "A100"
 ) -> JobSpec:
     return JobSpec(name, (Variant(chip, chips),), "true", num_nodes=nodes, walltime_s=walltime_s)
 
@@ -76,7 +77,7 @@ class SmallNetwork:
             centre_id,
             chip,
             tuple(Node(f"n{i}", chips, 64) for i in range(nodes)),
-            Offer(fen_per_chip_hour, 10 * 86_400),  # house: ten days, any long limit
+            Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY),
         )
         where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
         joining = Joining(where, (pool,))

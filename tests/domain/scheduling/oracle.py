@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from suanwang.domain.centre import Node, Pool
+from suanwang.domain.scheduling.decisions import Decision, Placed
 from suanwang.domain.scheduling.events import (
     Ask,
     AttemptEnded,
@@ -17,6 +18,7 @@ from suanwang.domain.scheduling.events import (
     PoolSet,
 )
 from suanwang.domain.scheduling.policy import Policy
+from tests.domain.scheduling.workloads import outlook_facts
 
 HORIZON_S = 5_000
 
@@ -311,3 +313,17 @@ def refusal_order() -> tuple[str, ...]:
         "POOL_UNSEEN",
         "POOL_DRAINED",
     )
+
+
+def as_answer(decision: Decision) -> Answer:
+    """What the scheduler says, in the oracle's words."""
+    outlook = outlook_facts(decision.outlook)
+    if isinstance(decision, Placed):
+        d = decision
+        return Answer(d.job_id, "PLACED", d.pool_id, d.variant, d.node_names, d.expected_end_s, d.price_fen, outlook)
+    facts = decision.reason.facts
+    pool_id, variant = facts.get("pool_id"), facts.get("variant", -1)
+    assert pool_id is None or isinstance(pool_id, str)
+    assert isinstance(variant, int)
+    price_fen = outlook[pool_id][3] if pool_id else 0
+    return Answer(decision.job_id, decision.reason.code, pool_id, variant, price_fen=price_fen, outlook=outlook)

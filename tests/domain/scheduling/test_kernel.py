@@ -16,8 +16,7 @@ from suanwang.domain.scheduling.layout import FIRST_PROFILES
 from suanwang.domain.scheduling.policy import CONSERVATIVE, STRICT_FIFO, Policy
 from suanwang.domain.scheduling.scheduler import step
 from suanwang.domain.scheduling.state import State
-from tests.domain.scheduling.oracle import Oracle
-from tests.domain.scheduling.test_oracle import as_answer
+from tests.domain.scheduling.oracle import Oracle, as_answer
 from tests.domain.scheduling.workloads import GPU, NPU, pool, queued, variant
 
 

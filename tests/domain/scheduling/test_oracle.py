@@ -5,31 +5,19 @@ from copy import deepcopy
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from suanwang.domain.scheduling.decisions import Decision, Placed
+from suanwang.domain.scheduling.advance import apply_events
+from suanwang.domain.scheduling.decisions import Placed
 from suanwang.domain.scheduling.events import Ask, AttemptEnded, Event, PoolSet
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import quote, step
-from suanwang.domain.scheduling.state import State, apply_events
-from tests.domain.scheduling.oracle import Answer, Oracle
-from tests.domain.scheduling.workloads import Story, asks, outlook_facts, placed, policies, pool, queued, variant
+from suanwang.domain.scheduling.state import State
+from tests.domain.scheduling.oracle import Oracle, as_answer
+from tests.domain.scheduling.workloads import Story, ask, asks, outlook_facts, placed, policies, pool, queued, variant
 
 STEPS = 8
 LONG = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
 )
-
-
-def as_answer(decision: Decision) -> Answer:
-    outlook = outlook_facts(decision.outlook)
-    if isinstance(decision, Placed):
-        d = decision
-        return Answer(d.job_id, "PLACED", d.pool_id, d.variant, d.node_names, d.expected_end_s, d.price_fen, outlook)
-    facts = decision.reason.facts
-    pool_id, variant = facts.get("pool_id"), facts.get("variant", -1)
-    assert pool_id is None or isinstance(pool_id, str)
-    assert isinstance(variant, int)
-    price_fen = outlook[pool_id][3] if pool_id else 0
-    return Answer(decision.job_id, decision.reason.code, pool_id, variant, price_fen=price_fen, outlook=outlook)
 
 
 @LONG
@@ -135,6 +123,8 @@ def test_a_crowd_before_one_kind_of_pool(
         assert [as_answer(d) for d in decisions] == oracle.step(policy, now_s, events)
         state.validate()
         now_s += seconds
+        wanted = ask("zz", num_nodes=2, variants=(variant(2),), walltime_s=3)
+        assert outlook_facts(quote(state, policy, now_s, wanted)) == oracle.quote(policy, now_s, wanted)
         running = sorted(oracle.placed)
         over = {job_id for job_id in running if oracle.placed[job_id].end_s <= now_s}
         over |= {running[i % len(running)] for i in early if running}

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 import numpy as np
 
+from suanwang.domain.scheduling.advance import apply_events
 from suanwang.domain.scheduling.decisions import Decision, Placed, PoolOutlook, Waiting
 from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
@@ -13,7 +14,7 @@ from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, O
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
 from suanwang.domain.scheduling.policy import STRICT_FIFO, Order, Policy
 from suanwang.domain.scheduling.reasons import placed_reason, pool_outlook, waiting_reason
-from suanwang.domain.scheduling.state import State, apply_events
+from suanwang.domain.scheduling.state import State
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
     {"fcfs": columns.ORDER.fcfs, "sjf": columns.ORDER.sjf, "priority": columns.ORDER.priority}

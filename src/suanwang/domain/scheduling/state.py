@@ -1,10 +1,9 @@
 """The scheduler's state: columns for the kernel, and beside them the names by which the world knows their rows."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import unpack
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
@@ -13,18 +12,15 @@ from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.events import (
     Ask,
     AskVariant,
-    AttemptEnded,
     AttemptRestored,
-    AttemptStarted,
     Event,
     JobQueued,
     JobWithdrawn,
-    PlacementRefused,
     PoolDrained,
     PoolSeen,
     PoolSet,
 )
-from suanwang.domain.scheduling.invariants import check_invariants
+from suanwang.domain.scheduling.invariants import check_tables, ensure
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NEVER, NODE, OP, OP_KIND, POOL, SIZE, TIE_WORDS
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
@@ -312,7 +308,21 @@ class State:
     def validate(self) -> None:
         """Raises AssertionError naming the invariant that does not hold. For tests: it looks at everything."""
         self.flush()
-        check_invariants(self)
+        t = self.tables
+        for job_id, job in self.jobs.items():
+            ensure(job.ask.job_id == job_id and self.job_at[job.slot] is job, "names and columns agree", job_id)
+            ensure((t.jobs[JOB.pool, job.slot] >= 0) == job.placed, "who is placed is placed in both", job_id)
+        live = [slot for slot, job in enumerate(self.job_at) if job is not None]
+        ensure(len(live) == len(self.jobs), "no columns without a job")
+        ensure(
+            sum(job.ask.num_nodes for job in self.jobs.values() if not job.placed) == self.queued_nodes,
+            "waiting nodes are counted",
+        )
+        for number, names in enumerate(self.node_names):
+            ensure(len(names) == t.pools[POOL.nodes, number] == len(set(names)), "a node has one name", number)
+        ids = [self.pools[number].id for number in t.pools[POOL.in_order, : len(self.pools)]]
+        ensure(ids == sorted(self.pool_index), "pools are in order", ids)
+        check_tables(t, live, {node for node in range(t.nodes.shape[1]) if self.node_at(node) in self.overfull})
 
     def node_at(self, node: int) -> tuple[int, str]:
         """(pool, name) of a node's columns."""
@@ -355,84 +365,3 @@ class State:
                     yield JobWithdrawn(job_id)
             else:
                 yield JobQueued(job.ask, job.ask.submitted_s)
-
-
-# --- events ---
-
-
-def _on_pool_set(state: State, event: PoolSet) -> None:
-    state.set_pool(event.pool)
-
-
-def _on_pool_seen(state: State, event: PoolSeen) -> None:
-    state.set_mark(event.pool_id, POOL.seen, event.seen)
-
-
-def _on_pool_drained(state: State, event: PoolDrained) -> None:
-    state.set_mark(event.pool_id, POOL.drained, event.drained)
-
-
-def _on_queued(state: State, event: JobQueued) -> None:
-    job = state.jobs.get(event.ask.job_id)
-    if job is not None:
-        if event.ask.attempt <= job.attempt:
-            return
-        state.forget(job)
-    state.enqueue(event.ask, event.ask.attempt)
-
-
-def _on_withdrawn(state: State, event: JobWithdrawn) -> None:
-    job = state.jobs.get(event.job_id)
-    if job is not None and job.placed:
-        job.withdrawn = True
-    elif job is not None:
-        state.forget(job)
-
-
-def _on_started(state: State, event: AttemptStarted) -> None:
-    job = state.placed_attempt(event.job_id, event.attempt)
-    if job is not None:
-        state.restart_clock(job, event.at_s)
-
-
-def _on_ended(state: State, event: AttemptEnded) -> None:
-    job = state.placed_attempt(event.job_id, event.attempt)
-    if job is not None:
-        state.forget(job)
-
-
-def _on_restored(state: State, event: AttemptRestored) -> None:
-    job = state.jobs.get(event.ask.job_id)
-    if job is not None:
-        if event.attempt < job.attempt or (event.attempt == job.attempt and job.placed):
-            return
-        state.forget(job)
-    state.restore(event)
-
-
-def _on_refused(state: State, event: PlacementRefused) -> None:
-    job = state.placed_attempt(event.job_id, event.attempt)
-    if job is not None:
-        state.release_refused(job)
-
-
-_ON: MappingProxyType[type, Callable[[State, Any], None]] = MappingProxyType(
-    {
-        PoolSet: _on_pool_set,
-        PoolSeen: _on_pool_seen,
-        PoolDrained: _on_pool_drained,
-        JobQueued: _on_queued,
-        JobWithdrawn: _on_withdrawn,
-        AttemptStarted: _on_started,
-        AttemptEnded: _on_ended,
-        AttemptRestored: _on_restored,
-        PlacementRefused: _on_refused,
-    }
-)
-
-
-def apply_events(state: State, events: Sequence[Event]) -> None:
-    """Advance the state. Events of unknown jobs and older attempts change nothing; an unknown pool is a KeyError."""
-    for event in events:
-        _ON[type(event)](state, event)
-    state.flush()

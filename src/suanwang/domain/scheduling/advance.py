@@ -1,0 +1,98 @@
+"""What each event means for the state."""
+
+from collections.abc import Callable, Sequence
+from types import MappingProxyType
+from typing import Any
+
+from suanwang.domain.scheduling.events import (
+    AttemptEnded,
+    AttemptRestored,
+    AttemptStarted,
+    Event,
+    JobQueued,
+    JobWithdrawn,
+    PlacementRefused,
+    PoolDrained,
+    PoolSeen,
+    PoolSet,
+)
+from suanwang.domain.scheduling.kernel.columns import POOL
+from suanwang.domain.scheduling.state import State
+
+
+def _on_pool_set(state: State, event: PoolSet) -> None:
+    state.set_pool(event.pool)
+
+
+def _on_pool_seen(state: State, event: PoolSeen) -> None:
+    state.set_mark(event.pool_id, POOL.seen, event.seen)
+
+
+def _on_pool_drained(state: State, event: PoolDrained) -> None:
+    state.set_mark(event.pool_id, POOL.drained, event.drained)
+
+
+def _on_queued(state: State, event: JobQueued) -> None:
+    job = state.jobs.get(event.ask.job_id)
+    if job is not None:
+        if event.ask.attempt <= job.attempt:
+            return
+        state.forget(job)
+    state.enqueue(event.ask, event.ask.attempt)
+
+
+def _on_withdrawn(state: State, event: JobWithdrawn) -> None:
+    job = state.jobs.get(event.job_id)
+    if job is not None and job.placed:
+        job.withdrawn = True
+    elif job is not None:
+        state.forget(job)
+
+
+def _on_started(state: State, event: AttemptStarted) -> None:
+    job = state.placed_attempt(event.job_id, event.attempt)
+    if job is not None:
+        state.restart_clock(job, event.at_s)
+
+
+def _on_ended(state: State, event: AttemptEnded) -> None:
+    job = state.placed_attempt(event.job_id, event.attempt)
+    if job is not None:
+        state.forget(job)
+
+
+def _on_restored(state: State, event: AttemptRestored) -> None:
+    job = state.jobs.get(event.ask.job_id)
+    if job is not None:
+        if event.attempt < job.attempt or (event.attempt == job.attempt and job.placed):
+            return
+        state.forget(job)
+    state.restore(event)
+
+
+def _on_refused(state: State, event: PlacementRefused) -> None:
+    job = state.placed_attempt(event.job_id, event.attempt)
+    if job is not None:
+        state.release_refused(job)
+
+
+_ON: MappingProxyType[type, Callable[[State, Any], None]] = MappingProxyType(
+    {
+        PoolSet: _on_pool_set,
+        PoolSeen: _on_pool_seen,
+        PoolDrained: _on_pool_drained,
+        JobQueued: _on_queued,
+        JobWithdrawn: _on_withdrawn,
+        AttemptStarted: _on_started,
+        AttemptEnded: _on_ended,
+        AttemptRestored: _on_restored,
+        PlacementRefused: _on_refused,
+    }
+)
+
+
+def apply_events(state: State, events: Sequence[Event]) -> None:
+    """Advance the state. Events of unknown jobs and older attempts change nothing; an unknown pool is a KeyError."""
+    for event in events:
+        _ON[type(event)](state, event)
+    state.flush()
