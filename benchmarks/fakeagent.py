@@ -1,21 +1,22 @@
-"""One centre's agent that runs nothing: `FakeCentre` over real HTTP, with the long poll of a real agent.
+"""One centre's agent that runs nothing: `FakeCentre` over real HTTP, with the two lines of a real agent.
 
     python -m benchmarks.fakeagent PORT CENTRE_ID TOKEN
 
-Writes one JSON line per exchange that brought news: when (monotonic clock, which all processes share) the hub had
-taken the reports, how many attempts run, and which were new. A line on its input ends everything that runs.
+One line holds the long poll for orders, the other reports at once. Writes one JSON line for each exchange that brought
+the hub news. A line on its input ends everything that runs.
 """
 
 import asyncio
 import sys
 import time
+from dataclasses import replace
 
 import msgspec
 import uvloop
 
-from benchmarks.rawhttp import open_line, post
+from benchmarks.rawhttp import Line, open_line, post
 from suanwang.domain.job import Cause, Phase
-from suanwang.protocol import RunOrder, SyncReply
+from suanwang.protocol import RunOrder, SyncReply, SyncRequest
 from suanwang.testing.centre import FakeCentre
 
 WAIT_S = 20
@@ -23,12 +24,12 @@ FOREVER_S = 10**9
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """What the hub knows now."""
+    """What the hub knows now. `at`: of the machine's monotonic clock, which all processes share."""
 
     at: float
     running: int
     ended: int
-    new: list[str]
+    started: list[str]
     """Jobs whose start was taken in this exchange."""
 
 
@@ -36,62 +37,64 @@ def _run_on(_: RunOrder) -> tuple[int, Cause]:
     return FOREVER_S, Cause.SUCCEEDED
 
 
-async def work(port: int, centre_id: str, token: str) -> None:
-    centre = FakeCentre(centre_id, run_s=_run_on)
-    running: set[str] = set()
-    ended = 0
-    decoder = msgspec.json.Decoder(SyncReply)
-    loop = asyncio.get_running_loop()
-    ending = asyncio.Event()
-    loop.add_reader(sys.stdin.fileno(), lambda: _on_input(ending, loop))
-    reports_line, orders_line = await open_line(port), await open_line(port)
-    path = f"/v1/agent/{centre_id}/sync"
+class FakeAgent:
+    def __init__(self, centre: FakeCentre, path: str, token: str) -> None:
+        self.centre, self.path, self.token = centre, path, token
+        self.running: set[str] = set()
+        self.ended = 0
+        self.news = asyncio.Event()
+        self.decoder = msgspec.json.Decoder(SyncReply)
 
-    async def exchange(wait_s: int) -> None:
-        nonlocal ended
-        request = centre.request(int(time.time()), wait_s=wait_s)
-        line = orders_line if wait_s else reports_line
-        status, body = await line.call(post(path, token, msgspec.json.encode(request)))
+    async def watch(self, line: Line) -> None:
+        while True:
+            await self._exchange(line, replace(self.centre.request(int(time.time()), wait_s=WAIT_S), reports=()))
+
+    async def report(self, line: Line) -> None:
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            while self.centre.outbox:
+                request = self.centre.request(int(time.time()))
+                await self._exchange(line, request)
+                self._tell(request)
+
+    async def _exchange(self, line: Line, request: SyncRequest) -> None:
+        status, body = await line.call(post(self.path, self.token, msgspec.json.encode(request)))
         if status != 200:
             raise RuntimeError(f"the hub answered {status}: {body[:500].decode()}")
-        centre.take(request, decoder.decode(body), int(time.time()))
-        if centre.refused:
-            raise RuntimeError(f"the hub refused reports: {centre.refused[:3]}")
+        self.centre.take(request, self.decoder.decode(body), int(time.time()))
+        if self.centre.refused:
+            raise RuntimeError(f"the hub refused reports: {self.centre.refused[:3]}")
+        if self.centre.outbox:
+            self.news.set()
+
+    def _tell(self, request: SyncRequest) -> None:
         started = [report.job_id for report in request.reports if report.phase is Phase.RUNNING]
         over = [report.job_id for report in request.reports if report.phase is Phase.ENDED]
-        if started or over:
-            running.update(started)
-            running.difference_update(over)
-            ended += len(over)
-            told = Told(at=time.monotonic(), running=len(running), ended=ended, new=started)
-            sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
-            sys.stdout.buffer.flush()
+        self.running.update(started)
+        self.running.difference_update(over)
+        self.ended += len(over)
+        told = Told(at=time.monotonic(), running=len(self.running), ended=self.ended, started=started)
+        sys.stdout.buffer.write(msgspec.json.encode(told) + b"\n")
+        sys.stdout.buffer.flush()
 
-    while True:
-        if ending.is_set():
-            ending.clear()
-            for key in centre.live:
-                centre.end(key, int(time.time()), Cause.SUCCEEDED)
-        if centre.outbox:
-            await exchange(0)
-            continue
-        # Like the real agent: a held call is left when there is something to do, and made again afterwards.
-        held, told = asyncio.ensure_future(exchange(WAIT_S)), asyncio.ensure_future(ending.wait())
-        await asyncio.wait({held, told}, return_when=asyncio.FIRST_COMPLETED)
-        told.cancel()
-        if held.done():
-            held.result()
-        else:
-            held.cancel()
-            orders_line.close()
-            orders_line = await open_line(port)
+    def end_all(self) -> None:
+        for key in self.centre.live:
+            self.centre.end(key, int(time.time()), Cause.SUCCEEDED)
+        self.news.set()
 
 
-def _on_input(ending: asyncio.Event, loop: asyncio.AbstractEventLoop) -> None:
-    if sys.stdin.buffer.raw.read(4096):  # type: ignore[attr-defined]  # raw: there is no more to wait for
-        ending.set()
-    else:
-        loop.remove_reader(sys.stdin.fileno())
+async def work(port: int, centre_id: str, token: str) -> None:
+    agent = FakeAgent(FakeCentre(centre_id, run_s=_run_on), f"/v1/agent/{centre_id}/sync", token)
+    orders = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
+    async with asyncio.TaskGroup() as tasks:
+        work = [tasks.create_task(agent.watch(await open_line(port)))]
+        work.append(tasks.create_task(agent.report(await open_line(port))))
+        while await orders.readline():
+            agent.end_all()
+        for task in work:
+            task.cancel()
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ line and a `content-length`) and nothing more.
 
 import asyncio
 from collections.abc import Callable
+from typing import cast
 
 HOST = "127.0.0.1"
 
@@ -21,8 +22,7 @@ class Line(asyncio.Protocol):
         self._lost: Callable[[], None] | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.WriteTransport)
-        self._transport = transport
+        self._transport = cast(asyncio.WriteTransport, transport)
 
     def send(self, request: bytes, answered: Callable[[int, bytes], None], lost: Callable[[], None]) -> None:
         """`answered(status, body)` is called once the answer is whole; `lost()` if the connection ends before."""

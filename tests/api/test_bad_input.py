@@ -151,8 +151,8 @@ async def test_values_that_cannot_be_stored(served: Served) -> None:
             answer = await admin.post("/v1/organisations", json=body, headers={"idempotency-key": "nul"})
             assert answer.status_code == 422, answer.text
         for fen in (2**63, 2**200, -1, 0, 1.5):
-            body = {"tenant_id": "acme", "amount_fen": fen}
-            answer = await admin.post("/v1/top-ups", json=body, headers={"idempotency-key": "large"})
+            large = {"tenant_id": "acme", "amount_fen": fen}
+            answer = await admin.post("/v1/top-ups", json=large, headers={"idempotency-key": "large"})
             assert answer.status_code == 422, answer.text
     async with served.client(served.secrets[Role.TENANT_ADMIN]) as tenant:
         for path in ("?limit=0", "?limit=100000", "?before=99999999999999999999999", "?state=dead", "?limit=x"):

@@ -11,7 +11,7 @@ from tests.house.source import ROOT
 
 
 def check(root: Path) -> tuple[int, str]:
-    command = [sys.executable, root / "script/catalogues", "--check"]
+    command = [sys.executable, str(root / "script/catalogues"), "--check"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 

@@ -11,7 +11,7 @@ from suanwang.cli.explain import explanation, explanation_view
 from suanwang.cli.joblines import job_table
 from suanwang.cli.quote import BEST, best_line, quote_table
 from suanwang.cli.receipt import receipt_view
-from suanwang.cli.voucher import claim_view
+from suanwang.cli.voucher import claim_table, claim_view
 from suanwang.domain.job import JobSpec, JobState, Phase, Variant
 from suanwang.i18n import speaking
 from suanwang.wire import (
@@ -117,6 +117,19 @@ def test_jobs() -> None:
     assert "runs at east, attempt 1" in text
     assert "running (unseen)" in text
     assert "train [bold]" in text, "what tenants write is no markup"
+
+
+def test_a_narrow_terminal_keeps_ids_and_amounts_whole() -> None:
+    with speaking("en"):
+        jobs = shown(job_table([job_line(name="a long name of a job " * 3, charged_fen=123_456)]), width=80)
+        claims = shown(
+            claim_table([ClaimAnswer(JOB, "p" * 30, "granted", 9, 9, 9, 9, [], [], [], "s", None, [], {})]), 80
+        )
+    assert JOB[:8] in jobs
+    assert "1,234.56" in jobs
+    assert "running" in jobs
+    assert JOB in claims
+    assert all(len(line) <= 80 for line in (jobs + claims).splitlines())
 
 
 def attempt_line(number: int, pool_id: str, **changes: Any) -> AttemptLine:

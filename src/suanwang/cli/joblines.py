@@ -21,9 +21,18 @@ def counts_line(states: Mapping[str, int]) -> str:
 def job_table(lines: "Sequence[JobLine]", below: str = "") -> "RenderableType":
     from rich.console import Group
 
-    amounts = (_("estimate"), _("charged"))
-    columns = (_("no."), _("job"), _("name"), _("state"), _("centre"), _("step"), _("submitted"), *amounts, _("why"))
-    made = table("", columns, right=(_("no."), *amounts))
+    columns = (
+        _("no."),
+        _("job"),
+        _("name"),
+        _("state"),
+        _("centre"),
+        _("step"),
+        _("submitted"),
+        _("charged"),
+        _("why"),
+    )
+    made = table("", columns, right=(_("no."), _("charged")), keep=(_("job"), _("state"), _("step")))
     for line in lines:
         made.add_row(
             str(line.number),
@@ -33,7 +42,6 @@ def job_table(lines: "Sequence[JobLine]", below: str = "") -> "RenderableType":
             line.centre_id or NOTHING,
             step_of(line.progress),
             moment(line.submitted_s),
-            money(line.estimate_fen),
             money(line.charged_fen),
             plain(say(line.reason)),
         )

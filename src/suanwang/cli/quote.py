@@ -84,7 +84,7 @@ def quote_table(answer: "Quote", objective: str | None = None) -> "RenderableTyp
         _("latest finish"),
         *money_columns,
     )
-    made = table(title, columns, right=money_columns)
+    made = table(title, columns, right=money_columns, keep=("", _("expected start"), _("latest finish")))
     best = best_line(answer.lines, objective)
     for line in answer.lines:
         made.add_row(*_row(line, line is best), style="" if line.accepted else "dim")

@@ -75,14 +75,22 @@ def write_error(error: SuanwangError, *, as_json: bool) -> None:
     sys.stderr.write(f"{line}\n{step}\n" if step else f"{line}\n")
 
 
-def table(title: str, columns: Sequence[str], right: Sequence[str] = ()) -> "Table":
-    """An empty table; the columns in `right` hold numbers."""
+def table(title: str, columns: Sequence[str], right: Sequence[str] = (), keep: Sequence[str] = ()) -> "Table":
+    """An empty table. Columns in `right` hold numbers; in a narrow terminal these and those in `keep` stay whole."""
     from rich import box
     from rich.table import Table
 
-    made = Table(title=title or None, box=box.SIMPLE_HEAD, title_justify="left", title_style="bold", expand=False)
+    made = Table(
+        title=title or None,
+        box=box.SIMPLE_HEAD,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for name in columns:
-        made.add_column(name, justify="right" if name in right else "left", overflow="fold")
+        whole = name in right or name in keep
+        made.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=whole)
     return made
 
 

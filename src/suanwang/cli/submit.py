@@ -143,7 +143,7 @@ def submitted_table(answer: "Submitted", *, how_to_watch: bool = True) -> "Rende
     from rich.console import Group
 
     amounts = (_("held at most"), _("by voucher"), _("in cash"))
-    made = table(_("submitted"), (_("job"), _("name"), *amounts), right=amounts)
+    made = table(_("submitted"), (_("job"), _("name"), *amounts), right=amounts, keep=(_("job"),))
     for job in answer.jobs[:SHOWN]:
         held = (money(job.estimate_fen), money(job.voucher_hold_fen), money(job.cash_hold_fen))
         made.add_row(job.job_id[:8], plain(job.name), *held)

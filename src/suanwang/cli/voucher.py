@@ -133,7 +133,7 @@ def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
         _("until"),
         _("centres"),
     )
-    made = table("", columns, right=(*amounts, _("rate")))
+    made = table("", columns, right=(*amounts, _("rate")), keep=(_("voucher"), _("state")))
     for line in lines:
         values = (line.granted_fen, line.available_fen, line.held_fen, line.used_fen, line.expired_fen)
         made.add_row(
@@ -152,7 +152,8 @@ def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
 
 def claim_table(answers: "Sequence[ClaimAnswer]") -> "RenderableType":
     amounts = (_("assessed"), _("granted"))
-    made = table("", (_("claim"), _("programme"), _("state"), *amounts, _("why")), right=amounts)
+    columns = (_("claim"), _("programme"), _("state"), *amounts, _("why"))
+    made = table("", columns, right=amounts, keep=(_("claim"), _("state")))
     for answer in answers:
         made.add_row(
             answer.claim_id,

@@ -12,10 +12,11 @@ from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import ENDED_STATES, JobSpec, JobState, JobStep
 from suanwang.domain.ledger import Transaction, identity, tenant_cash
 from suanwang.domain.movements import VoucherSource
+from suanwang.domain.scheduling.advance import apply_events
 from suanwang.domain.scheduling.events import Ask, PoolSet
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import quote
-from suanwang.domain.scheduling.state import State, apply_events
+from suanwang.domain.scheduling.state import State
 from suanwang.domain.tenant import Actor, require_tenant
 from suanwang.domain.voucher import usable, voucher_share_fen
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput, NotFound, Refused

@@ -5,9 +5,18 @@ For tests and benchmarks of the hub. What it gets is the hub's real orders; what
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from suanwang.domain.job import Cause, Phase
-from suanwang.protocol import Checkpoint, Report, RunOrder, StopOrder, SyncReply, SyncRequest
+from suanwang.protocol import (
+    MAX_REPORTS_PER_SYNC,
+    Checkpoint,
+    Report,
+    RunOrder,
+    StopOrder,
+    SyncReply,
+    SyncRequest,
+)
 
 Key = tuple[str, int]
 
@@ -49,7 +58,7 @@ class FakeCentre:
             now_s=now_s,
             unchanged_s=now_s,
             wait_s=wait_s,
-            reports=tuple(self.outbox.values()),
+            reports=tuple(islice(self.outbox.values(), MAX_REPORTS_PER_SYNC)),
             driver="fake",
         )
 

@@ -435,6 +435,15 @@ def test_a_quote_knows_the_queue_in_front_of_it() -> None:
     assert quote(state, EASY, 2, wide("j2", submitted_s=-7).ask)[0].start_s == 20
 
 
+def test_a_quote_gives_nobody_the_chips_of_what_is_overdue() -> None:
+    """The head waits for an attempt that should have ended; who fits before it is taken to use the other node."""
+    state = State()
+    crowd = [narrow("a-late", 4), wide("b-head"), narrow("c-short", walltime_s=1)]
+    step(state, Policy(order="fcfs", reservation_depth=STRICT_FIFO), 0, [PoolSet(pool()), *crowd])
+    (outlook,) = quote(state, EASY, 20, narrow("q", 4, walltime_s=1).ask)
+    assert outlook.start_s == 31
+
+
 def test_a_quote_without_pools_is_empty() -> None:
     assert quote(State(), EASY, 0, ask("q")) == ()
     assert of(step(State(), EASY, 0, [narrow("a")])) == {"a": "NO_POOL_FITS"}

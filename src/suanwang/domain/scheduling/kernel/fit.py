@@ -96,7 +96,7 @@ def _search_start(
             if fits(t, node, chips, cpus, start_s, start_s + walltime_s, now_s):
                 fitting += 1
             else:
-                next_s = min(next_s, next_release(t, node, start_s, now_s))
+                next_s = min(next_s, next_release(t, node, start_s))
             node = t.nodes[NODE.held_next, node]
         if fitting >= num_nodes:
             break

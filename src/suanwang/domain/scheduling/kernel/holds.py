@@ -57,11 +57,11 @@ def fits(t: Tables, node: int, chips: int, cpus: int, from_s: int, until_s: int,
 
 
 @compiled
-def next_release(t: Tables, node: int, after_s: int, now_s: int) -> int:
-    """The first time after `after_s` at which a claim or a hold on the node ends."""
+def next_release(t: Tables, node: int, after_s: int) -> int:
+    """The first time after `after_s` (later than now) at which a claim or a hold on the node ends."""
     next_s, claim, hold = NEVER, t.nodes[NODE.claim, node], t.nodes[NODE.hold, node]
     while claim >= 0 and next_s == NEVER:
-        end_s = max(t.jobs[JOB.end_s, t.claims[CLAIM.job, claim]], now_s + 1)
+        end_s = t.jobs[JOB.end_s, t.claims[CLAIM.job, claim]]
         if end_s > after_s:
             next_s = end_s
         claim = t.claims[CLAIM.next, claim]
