@@ -181,6 +181,9 @@ def rate(share_bp: int) -> str:
     return f"{share_bp / 100:g} %"
 
 
-def moment(at_s: int | None) -> str:
-    """As `instant`, without the year: for tables with many columns."""
-    return instant(at_s).partition("-")[2] or NOTHING
+def moment(at_s: int | None, near_s: int) -> str:
+    """The time alone if it is on the same day as `near_s`, else day and time: for tables with many columns."""
+    if at_s is None:
+        return NOTHING
+    date, _space, time = instant(at_s).partition(" ")
+    return time if date == instant(near_s).partition(" ")[0] else f"{date[5:]} {time[:5]}"

@@ -12,6 +12,7 @@ from rich.console import Console, RenderableType
 from typer.testing import CliRunner, Result
 
 from suanwang.cli.main import make_app
+from suanwang.cli.screen import print_whole
 
 Run = Callable[..., Result]
 
@@ -43,5 +44,5 @@ def answer(result: Result) -> Any:
 def shown(renderable: RenderableType, width: int = 250) -> str:
     """What a terminal would show."""
     console = Console(width=width, record=True, file=StringIO(), color_system=None)
-    console.print(renderable)
+    print_whole(console, renderable)
     return console.export_text()

@@ -49,7 +49,7 @@ def settlement_table(found: "Settlement") -> "RenderableType":
 
     amounts = (_("from tenants"), _("from programmes"), _("in all"))
     title = _("paid in this batch") if found.paid else _("owed and not paid yet")
-    made = table(title, (_("payee"), _("kind"), *amounts, _("programmes")), right=amounts)
+    made = table(title, (_("payee"), _("kind"), *amounts, _("programmes")), right=amounts, wrap=(_("programmes"),))
     total_fen = 0
     for payment in found.payments:
         voucher_fen = sum(payment.voucher_fen.values())
@@ -64,7 +64,7 @@ def settlement_table(found: "Settlement") -> "RenderableType":
 def proof_table(found: "Proofs") -> "RenderableType":
     from rich.console import Group
 
-    made = table("", ("", _("statement"), _("contradicted by")))
+    made = table("", ("", _("statement"), _("contradicted by")), wrap=(_("statement"), _("contradicted by")))
     for proof in found.proofs:
         shown = [_record(record) for record in proof.contradictions[:SHOWN_CONTRADICTIONS]]
         more = len(proof.contradictions) - len(shown)

@@ -92,7 +92,7 @@ def centre_table(centres: "Sequence[CentreLine]") -> "RenderableType":
         *numbers,
         _("longest job"),
     )
-    made = table("", columns, right=numbers, keep=(_("centre"), _("pool"), _("chip"), _("state")))
+    made = table("", columns, right=numbers, wrap=(_("name"), _("city")))
     for centre in centres:
         first = [centre.id, plain(named(centre.name, centre.name_zh)), plain(centre.city), word(centre.state)]
         for pool in centre.pools:

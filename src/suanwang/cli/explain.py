@@ -60,6 +60,7 @@ class Explanation:
     name: str
     state: JobState
     reason: Reason
+    submitted_s: int
     last_look: Look | None
     history: list[Step] = field(default_factory=list)
 
@@ -74,6 +75,7 @@ def explanation(receipt: Receipt, events: Sequence[EventLine], centres: Sequence
         receipt.name,
         receipt.state,
         receipt.reason,
+        receipt.submitted_s,
         _last_look(receipt, events, pools),
         [_step(attempt, names) for attempt in receipt.attempts],
     )
@@ -127,7 +129,7 @@ def _step(attempt: AttemptLine, names: Mapping[str, str]) -> Step:
         attempt.started_s,
         attempt.ended_s,
         reason_of(attempt.decision.get("reason")),
-        end_of(attempt) if attempt.cause else word("unseen" if attempt.unseen else attempt.phase),
+        end_of(attempt),
         resumed.get("step"),
     )
 
@@ -140,30 +142,29 @@ def explanation_view(found: Explanation) -> RenderableType:
         parts.append(plain(sentence))
     look = found.last_look
     if look is not None:
-        parts += _look_view(look, found.state)
+        parts += _look_view(look, found.submitted_s)
     elif found.state not in ENDED_STATES:
         parts.append(_("The scheduler has not looked at it yet."))
     if found.history:
-        parts.append(_history(found.history))
+        parts.append(_history(found.history, found.submitted_s))
     return Group(*parts)
 
 
-def _look_view(look: Look, state: JobState) -> list[RenderableType]:
+def _look_view(look: Look, near_s: int) -> list[RenderableType]:
     if look.attempt is None:
         title = _("why not yet: every pool at the last look")
     else:
         why = _("why here (attempt {number}): {reason}")
         title = why.format(number=look.attempt, reason=say(look.reason) or NOTHING)
-    columns = ("", _("centre"), _("pool"), _("chip"), _("answer"), _("expected start"), _("price"))
-    made = table(plain(title), columns, right=(_("price"),))
+    columns = ("", _("centre"), _("chip"), _("answer"), _("expected start"), _("price"))
+    made = table(plain(title), columns, right=(_("price"),), wrap=(_("centre"), _("answer")))
     for pool in look.pools:
         made.add_row(
             "★" if pool.chosen else "",
             plain(pool.centre),
-            pool.pool_id,
             pool.chip_id,
             plain(say(pool.reason)),
-            moment(pool.start_s),
+            moment(pool.start_s, near_s),
             money(pool.price_fen),
             style="" if pool.feasible else "dim",
         )
@@ -172,9 +173,9 @@ def _look_view(look: Look, state: JobState) -> list[RenderableType]:
     return [plain(title)]
 
 
-def _history(steps: Sequence[Step]) -> RenderableType:
+def _history(steps: Sequence[Step], near_s: int) -> RenderableType:
     columns = (_("attempt"), _("centre"), _("why there"), _("placed"), _("started"), _("ended"), _("how it ended"))
-    made = table(_("history"), columns, right=(_("attempt"),))
+    made = table(_("history"), columns, right=(_("attempt"),), wrap=(_("centre"), _("why there"), _("how it ended")))
     for step in steps:
         resumed = step.resumed_from_step
         goes_on = "" if resumed is None else _("; goes on from step {step}").format(step=resumed)
@@ -182,9 +183,9 @@ def _history(steps: Sequence[Step]) -> RenderableType:
             str(step.attempt),
             plain(step.centre),
             plain(say(step.why_there) + goes_on),
-            moment(step.placed_s),
-            moment(step.started_s),
-            moment(step.ended_s),
+            moment(step.placed_s, near_s),
+            moment(step.started_s, near_s),
+            moment(step.ended_s, near_s),
             plain(step.end),
         )
     return made

@@ -1,5 +1,6 @@
 """Jobs as rows of a table."""
 
+import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -23,7 +24,6 @@ def job_table(lines: "Sequence[JobLine]", below: str = "") -> "RenderableType":
 
     columns = (
         _("no."),
-        _("job"),
         _("name"),
         _("state"),
         _("centre"),
@@ -32,16 +32,15 @@ def job_table(lines: "Sequence[JobLine]", below: str = "") -> "RenderableType":
         _("charged"),
         _("why"),
     )
-    made = table("", columns, right=(_("no."), _("charged")), keep=(_("job"), _("state"), _("step")))
+    made = table("", columns, right=(_("no."), _("charged")), wrap=(_("name"), _("why")))
     for line in lines:
         made.add_row(
             str(line.number),
-            line.id[:8],
             plain(line.name),
             state_of(line),
             line.centre_id or NOTHING,
             step_of(line.progress),
-            moment(line.submitted_s),
+            moment(line.submitted_s, int(time.time())),
             money(line.charged_fen),
             plain(say(line.reason)),
         )

@@ -74,32 +74,21 @@ def quote_table(answer: "Quote", objective: str | None = None) -> "RenderableTyp
         job=plain(answer.job_name), walltime=duration(answer.walltime_s)
     )
     money_columns = (_("price"), _("voucher"), _("own share"))
-    columns = (
-        "",
-        _("centre"),
-        _("pool"),
-        _("chip"),
-        _("answer"),
-        _("expected start"),
-        _("latest finish"),
-        *money_columns,
-    )
-    made = table(title, columns, right=money_columns, keep=("", _("expected start"), _("latest finish")))
+    columns = ("", _("centre"), _("chip"), _("expected start"), _("latest finish"), *money_columns)
+    made = table(title, columns, right=money_columns, wrap=(_("centre"),))
     best = best_line(answer.lines, objective)
     for line in answer.lines:
-        made.add_row(*_row(line, line is best), style="" if line.accepted else "dim")
+        made.add_row(*_row(line, line is best, answer.quoted_s), style="" if line.accepted else "dim")
     return Group(made, *(line for line in _below(answer, best, objective)))
 
 
-def _row(line: "QuoteLine", best: bool) -> list[str]:
+def _row(line: "QuoteLine", best: bool, now_s: int) -> list[str]:
     return [
         BEST if best else "",
         plain(named(line.centre_name, line.centre_name_zh)),
-        line.pool_id,
         line.chip_id,
-        _("accepted") if line.accepted else plain(say(line.reason)),
-        moment(line.start_s),
-        moment(line.finish_s),
+        moment(line.start_s, now_s) if line.accepted else _("refused"),
+        moment(line.finish_s, now_s),
         money(line.price_fen),
         money(line.voucher_fen),
         money(line.own_fen),
@@ -107,9 +96,10 @@ def _row(line: "QuoteLine", best: bool) -> list[str]:
 
 
 def _below(answer: "Quote", best: "QuoteLine | None", objective: str | None) -> list[str]:
-    found = []
+    refused = [line for line in answer.lines if not line.accepted]
+    found = [plain(f"{named(line.centre_name, line.centre_name_zh)}: {say(line.reason)}") for line in refused]
     if best is None:
-        found.append(_("No centre accepts this job as it is; the answers say what would have to change."))
+        found.append(_("No centre accepts this job as it is."))
     elif objective == "soonest":
         found.append(_("{mark} the soonest start").format(mark=BEST))
     else:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from suanwang.cli.screen import pairs, plain, table
 from suanwang.i18n import _
 from suanwang.wire import AttemptLine, Receipt
-from suanwang.words import NOTHING, duration, instant, money, say, word
+from suanwang.words import NOTHING, duration, instant, moment, money, say, word
 
 _ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -43,44 +43,29 @@ def _head(receipt: Receipt) -> RenderableType:
 
 
 def _attempts(receipt: Receipt) -> RenderableType:
-    numbers = (_("no."), _("chips"), _("used"), _("lost chip-s"), _("charged chip-s"), _("charged"))
-    columns = (
-        _("no."),
-        _("centre"),
-        _("chip"),
-        _("chips"),
-        _("state"),
-        _("end"),
-        _("started"),
-        _("ended"),
-        _("used"),
-        _("lost chip-s"),
-        _("charged chip-s"),
-        _("charged"),
-    )
-    made = table(_("attempts"), columns, right=numbers)
+    numbers = (_("no."), _("used"), _("chip-s"), _("charged"))
+    columns = (_("no."), _("centre"), _("chip"), _("started"), _("ended"), *numbers[1:], _("how it ended"))
+    made = table(_("attempts"), columns, right=numbers, wrap=(_("how it ended"), _("chip-s")))
     for attempt in receipt.attempts:
+        lost = _("{count} lost").format(count=attempt.lost_chip_s)
         made.add_row(
             str(attempt.number),
             attempt.centre_id,
-            attempt.chip_id,
-            str(attempt.chips),
-            word("unseen") if attempt.unseen else word(attempt.phase),
-            plain(end_of(attempt)),
-            instant(attempt.started_s),
-            instant(attempt.ended_s),
+            f"{attempt.chips} {attempt.chip_id}",
+            moment(attempt.started_s, receipt.submitted_s),
+            moment(attempt.ended_s, receipt.submitted_s),
             duration(sum(line.until_s - line.from_s for line in attempt.usage)),
-            str(attempt.lost_chip_s),
-            str(attempt.charged_chip_s),
+            f"{attempt.charged_chip_s} + {lost}" if attempt.lost_chip_s else str(attempt.charged_chip_s),
             money(attempt.charged_fen),
+            plain(end_of(attempt)),
         )
     return made
 
 
 def end_of(attempt: AttemptLine) -> str:
-    """`killed from outside, signal 9: detail`"""
+    """`killed from outside, signal 9: detail`; of an attempt that is not over, what it does."""
     if attempt.cause is None:
-        return NOTHING
+        return word("unseen" if attempt.unseen else attempt.phase)
     parts = [word(attempt.cause)]
     if attempt.exit_code:
         parts.append(_("exit code {code}").format(code=attempt.exit_code))
@@ -90,21 +75,21 @@ def end_of(attempt: AttemptLine) -> str:
 
 
 def _charges(receipt: Receipt) -> RenderableType:
-    amounts = (_("chip-s"), _("per chip-hour"), _("amount"), _("voucher part"), _("cash part"))
-    columns = (_("attempt"), _("from"), _("until"), _("chip-s"), _("kept"), *amounts[1:])
-    made = table(_("charges"), columns, right=amounts)
+    numbers = (_("chip-s"), _("per chip-hour"), _("amount"), _("voucher"), _("cash"))
+    columns = (_("attempt"), _("from"), _("until"), *numbers, _("kept"))
+    made = table(_("charges"), columns, right=numbers, wrap=(_("kept"),))
     for attempt in receipt.attempts:
         for line in attempt.charges:
             made.add_row(
                 str(attempt.number),
-                instant(line.from_s),
-                instant(line.until_s),
+                moment(line.from_s, receipt.submitted_s),
+                moment(line.until_s, receipt.submitted_s),
                 str(line.chip_s),
-                _("yes") if line.kept else _("lost, not charged"),
                 money(line.fen_per_chip_hour),
                 money(line.amount_fen),
                 money(line.voucher_fen),
                 money(line.cash_fen),
+                _("yes") if line.kept else _("lost, not charged"),
                 style="" if line.kept else "dim",
             )
     return made
@@ -128,10 +113,10 @@ def _sums(receipt: Receipt) -> RenderableType:
 
 def _transfers(receipt: Receipt) -> RenderableType:
     columns = (_("when"), _("movement"), _("from account"), _("to account"), _("amount"), _("transaction"))
-    made = table(_("transfers in the book"), columns, right=(_("amount"),))
+    made = table(_("transfers in the book"), columns, right=(_("amount"),), wrap=(_("from account"), _("to account")))
     for line in receipt.transfers:
         made.add_row(
-            instant(line.effective_s),
+            moment(line.effective_s, receipt.submitted_s),
             word(line.kind),
             plain(_account(line.debit, receipt.id)),
             plain(_account(line.credit, receipt.id)),

@@ -4,7 +4,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from suanwang.errors import SuanwangError
 from suanwang.i18n import _
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.table import Table
 
+LEAST_WORDS = 8
+"""Characters of a column of words in the narrowest terminal."""
+WIDEST = 1_000
 WIDTH_OF_A_PIPE = 200
 """Columns where there is no terminal to ask: tables are cut by nobody."""
 
@@ -28,7 +31,7 @@ class Screen:
         if self.as_json:
             write_json(answer)
         else:
-            console().print(render())
+            print_whole(console(), render())
 
     def say(self, sentence: str) -> None:
         """A line for people; a program does not get it."""
@@ -55,6 +58,21 @@ def console(*, stderr: bool = False) -> "Console":
     return Console(file=stream, width=width, highlight=False, emoji=False)
 
 
+def print_whole(console: "Console", shown: "RenderableType") -> None:
+    """Never cut an amount or an id: what does not fit goes on in the terminal's next line."""
+    from rich.console import Group
+    from rich.table import Table
+
+    unbounded = console.options.update(width=WIDEST, max_width=WIDEST)
+    for one in shown.renderables if isinstance(shown, Group) else [shown]:
+        for column in one.columns if isinstance(one, Table) else ():
+            if column.no_wrap:
+                cells = (column.header, *column.cells)
+                column.min_width = max(console.measure(cell, options=unbounded).maximum for cell in cells)
+    console.width = max(console.width, console.measure(shown, options=unbounded).minimum)
+    console.print(shown)
+
+
 def write_json(answer: Any) -> None:
     import msgspec
 
@@ -75,8 +93,8 @@ def write_error(error: SuanwangError, *, as_json: bool) -> None:
     sys.stderr.write(f"{line}\n{step}\n" if step else f"{line}\n")
 
 
-def table(title: str, columns: Sequence[str], right: Sequence[str] = (), keep: Sequence[str] = ()) -> "Table":
-    """An empty table. Columns in `right` hold numbers; in a narrow terminal these and those in `keep` stay whole."""
+def table(title: str, columns: Sequence[str], right: Sequence[str] = (), wrap: Sequence[str] = ()) -> "Table":
+    """An empty table. Columns in `right` hold numbers; those in `wrap` hold words that a narrow terminal folds."""
     from rich import box
     from rich.table import Table
 
@@ -85,12 +103,14 @@ def table(title: str, columns: Sequence[str], right: Sequence[str] = (), keep: S
         box=box.SIMPLE_HEAD,
         title_justify="left",
         title_style="bold",
-        pad_edge=False,
-        collapse_padding=True,
+        padding=(0, 1, 0, 0),
     )
     for name in columns:
-        whole = name in right or name in keep
-        made.add_column(name, justify="right" if name in right else "left", overflow="fold", no_wrap=whole)
+        justify: Literal["left", "right"] = "right" if name in right else "left"
+        if name in wrap:
+            made.add_column(name, justify=justify, overflow="fold", min_width=LEAST_WORDS)
+        else:  # a heading of two words takes two lines, so that it is not wider than what stands below
+            made.add_column(name.replace(" ", "\n"), justify=justify, no_wrap=True)
     return made
 
 

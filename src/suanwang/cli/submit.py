@@ -20,7 +20,7 @@ from suanwang.cli.options import (
     with_examples,
 )
 from suanwang.cli.quote import notice_lines
-from suanwang.cli.screen import Screen, console, pairs, plain, table
+from suanwang.cli.screen import Screen, console, pairs, plain, print_whole, table
 from suanwang.cli.session import REFUSED, Session, hub_command
 from suanwang.i18n import _, ngettext
 from suanwang.words import duration, money
@@ -100,7 +100,7 @@ async def _submit(session: Session, wanted: "list[Wanted]", key: str | None, *, 
         session.screen.show(submitted, lambda: submitted_table(submitted))
         return
     if not session.screen.as_json:
-        console().print(submitted_table(submitted, how_to_watch=False))
+        print_whole(console(), submitted_table(submitted, how_to_watch=False))
     lines = await watch_to_the_end(session, [job.job_id for job in submitted.jobs])
     session.screen.show({"submitted": submitted, "jobs": lines}, lambda: job_table(lines[:SHOWN]))
     failed = [line for line in lines if line.state != "succeeded"]
@@ -143,7 +143,7 @@ def submitted_table(answer: "Submitted", *, how_to_watch: bool = True) -> "Rende
     from rich.console import Group
 
     amounts = (_("held at most"), _("by voucher"), _("in cash"))
-    made = table(_("submitted"), (_("job"), _("name"), *amounts), right=amounts, keep=(_("job"),))
+    made = table(_("submitted"), (_("job"), _("name"), *amounts), right=amounts, wrap=(_("name"),))
     for job in answer.jobs[:SHOWN]:
         held = (money(job.estimate_fen), money(job.voucher_hold_fen), money(job.cash_hold_fen))
         made.add_row(job.job_id[:8], plain(job.name), *held)

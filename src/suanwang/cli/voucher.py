@@ -133,7 +133,7 @@ def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
         _("until"),
         _("centres"),
     )
-    made = table("", columns, right=(*amounts, _("rate")), keep=(_("voucher"), _("state")))
+    made = table("", columns, right=(*amounts, _("rate")), wrap=(_("programme"), _("money"), _("centres"), _("until")))
     for line in lines:
         values = (line.granted_fen, line.available_fen, line.held_fen, line.used_fen, line.expired_fen)
         made.add_row(
@@ -153,7 +153,7 @@ def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
 def claim_table(answers: "Sequence[ClaimAnswer]") -> "RenderableType":
     amounts = (_("assessed"), _("granted"))
     columns = (_("claim"), _("programme"), _("state"), *amounts, _("why"))
-    made = table("", columns, right=amounts, keep=(_("claim"), _("state")))
+    made = table("", columns, right=amounts, wrap=(_("programme"), _("why")))
     for answer in answers:
         made.add_row(
             answer.claim_id,

@@ -6,11 +6,14 @@ the pauses are only for what nobody announces.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from suanwang.control import sync, voucher
+from suanwang.control import submit, sync, voucher
+from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain, awaken, schedule
+from suanwang.control.submit import Submission
 from suanwang.domain.centre import Catalogue, Node, Offer, Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.events import Ask, AskVariant, JobQueued, PoolSet
@@ -20,11 +23,17 @@ from suanwang.domain.scheduling.state import State
 from suanwang.errors import Conflict, SuanwangError, Unreachable
 from suanwang.protocol import LogChunk, LogRequest
 from suanwang.store.db import Database
+from suanwang.wire import SubmittedJob
 
 log = logging.getLogger("suanwang.hub")
 THINK_AT_LEAST_EVERY_S = 1.0
+THINK_AGAIN_AFTER_S = 0.05
 LOOK_AROUND_EVERY_S = 1.0
 PAUSE_AFTER_TROUBLE_S = 0.5
+MAX_JOBS_TOGETHER = 1_000
+"""How many jobs of several calls go into one transaction; a single call may be larger."""
+CLERKS = 2
+"""One works the next jobs out while the other waits for the disk."""
 
 
 @dataclass(slots=True)
@@ -54,6 +63,37 @@ class LogDesk:
 
 
 @dataclass(slots=True)
+class SubmissionDesk:
+    """Calls that came while others were being written: they go together, in one transaction."""
+
+    waiting: "deque[tuple[Submission, asyncio.Future[list[SubmittedJob]]]]" = field(default_factory=deque)
+    came: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def submit(self, submission: Submission) -> "asyncio.Future[list[SubmittedJob]]":
+        """The answer to one call, once it is durable. Raises what `control.submit.submit_jobs` raises."""
+        future: asyncio.Future[list[SubmittedJob]] = asyncio.get_running_loop().create_future()
+        self.waiting.append((submission, future))
+        self.came.set()
+        return future
+
+    async def take(self) -> "list[tuple[Submission, asyncio.Future[list[SubmittedJob]]]]":
+        """What waits, as far as it should go together; waits for the first."""
+        while not self.waiting:
+            self.came.clear()
+            await self.came.wait()
+        taken: dict[tuple[str, str], tuple[Submission, asyncio.Future[list[SubmittedJob]]]] = {}
+        count = 0
+        while self.waiting:
+            submission, future = self.waiting[0]
+            key = (submission.call.organisation_id, submission.call.key)
+            count += len(submission.specs)
+            if taken and (key in taken or count > MAX_JOBS_TOGETHER):
+                break
+            taken[key] = self.waiting.popleft()
+        return list(taken.values())
+
+
+@dataclass(slots=True)
 class Hub:
     """What the HTTP side and the loops share."""
 
@@ -68,6 +108,8 @@ class Hub:
     orders: dict[str, asyncio.Event] = field(default_factory=dict)
     """Centre -> set when its agent may have new orders."""
     logs: LogDesk = field(default_factory=LogDesk)
+    market: Market = field(default_factory=Market)
+    submissions: SubmissionDesk = field(default_factory=SubmissionDesk)
 
     def bell(self, centre_id: str) -> asyncio.Event:
         return self.orders.setdefault(centre_id, asyncio.Event())
@@ -100,6 +142,8 @@ async def run(hub: Hub) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_think(hub))
         tasks.create_task(_look_around(hub))
+        for _ in range(CLERKS):
+            tasks.create_task(_take_submissions(hub))
 
 
 async def _think(hub: Hub) -> None:
@@ -111,14 +155,35 @@ async def _think(hub: Hub) -> None:
             hub.news.clear()
             for centre_id in await schedule(hub.db, hub.brain, hub.policy, hub.clock()):
                 hub.bell(centre_id).set()
-            if not hub.brain.refused:
-                await _woken(hub.news, THINK_AT_LEAST_EVERY_S)
+            # A placement was refused: why stands in the trace, at the latest when older transactions are over.
+            pause_s = THINK_AGAIN_AFTER_S if hub.brain.refused else THINK_AT_LEAST_EVERY_S
+            await _woken(hub.news, pause_s)
         except asyncio.CancelledError:
             raise
         except Exception as error:  # whatever went wrong, the records are right: think anew from them
             hub.brain = None
             _tell(error, "the brain starts anew")
             await asyncio.sleep(PAUSE_AFTER_TROUBLE_S)
+
+
+async def _take_submissions(hub: Hub) -> None:
+    """A clerk: whatever waits at the desk goes into one transaction, and each call gets its own answer."""
+    while True:
+        taken = await hub.submissions.take()
+        together = [submission for submission, _ in taken]
+        outcomes: list[list[SubmittedJob] | Exception] = []
+        try:
+            outcomes += await submit.submit_together(hub.db, hub.catalogue, hub.market, together, hub.clock())
+        except Exception as error:  # whoever called hears of it
+            outcomes += [error] * len(taken)
+        hub.news.set()
+        for (_, future), outcome in zip(taken, outcomes, strict=True):
+            if future.done():  # the caller has gone
+                continue
+            if isinstance(outcome, Exception):
+                future.set_exception(outcome)
+            else:
+                future.set_result(outcome)
 
 
 async def _look_around(hub: Hub) -> None:

@@ -20,7 +20,7 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
     job_rules.check(spec)
     ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s)
     async with hub.db.transaction(snapshot=True) as tx:
-        means = await read_means(tx, tenant_id)
+        means = (await read_means(tx, hub.market, [tenant_id]))[tenant_id]
         records = {record.centre.id: record for record in await centre.centres(tx)}
     paying = choose_voucher(means, spec, now_s)
     if hub.brain is None:
@@ -29,7 +29,7 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
     left_fen = means.left_fen[paying.id] if paying else 0
     lines = [
         _line(records[pool.centre_id], pool, outlooks[pool.id], paying, left_fen)
-        for pool in means.pools
+        for pool in means.offers.pools
         if pool.id in outlooks
     ]
     lines.sort(key=lambda line: (not line.accepted, line.own_fen if line.own_fen is not None else 0, line.start_s or 0))

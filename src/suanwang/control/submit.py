@@ -1,26 +1,23 @@
 """A tenant asks, submits, cancels."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from suanwang.control import meter
+from suanwang.control.offers import Market, Offers
 from suanwang.control.schedule import QueuedBody, ask_of
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
-from suanwang.domain.centre import Catalogue, Pool
+from suanwang.domain.centre import Catalogue
 from suanwang.domain.job import ENDED_STATES, JobSpec, JobState, JobStep
 from suanwang.domain.ledger import Transaction, identity, tenant_cash
 from suanwang.domain.movements import VoucherSource
-from suanwang.domain.scheduling.advance import apply_events
-from suanwang.domain.scheduling.events import Ask, PoolSet
-from suanwang.domain.scheduling.policy import Policy
-from suanwang.domain.scheduling.scheduler import quote
-from suanwang.domain.scheduling.state import State
+from suanwang.domain.scheduling.events import Ask
 from suanwang.domain.tenant import Actor, require_tenant
 from suanwang.domain.voucher import usable, voucher_share_fen
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput, NotFound, Refused
-from suanwang.store import answer, centre, event, ledger, voucher
+from suanwang.store import answer, event, ledger, voucher
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store.answer import Call
@@ -46,24 +43,30 @@ class Terms:
     voucher: VoucherRecord | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Means:
-    """What a tenant can pay with, read once per call and drawn down as jobs of the call take from it."""
+    """What a tenant can pay with, read once per transaction and drawn down as jobs take from it."""
 
-    pools: list[Pool]
-    empty: State
-    """The pools with nothing in them: what could run there at all, and for how much."""
+    offers: Offers
     vouchers: list[VoucherRecord]
     left_fen: dict[UUID, int]
     """Voucher -> fen that no job holds."""
+    cash_fen: int
 
 
-async def read_means(tx: Connection, tenant_id: str) -> Means:
-    vouchers = await voucher.vouchers(tx, tenant_id)
-    pools = await centre.pools(tx)
-    empty = State()
-    apply_events(empty, [PoolSet(pool) for pool in pools])
-    return Means(pools, empty, vouchers, {record.id: record.available_fen for record in vouchers})
+async def read_means(tx: Connection, market: Market, tenant_ids: list[str]) -> dict[str, Means]:
+    offers = await market.offers(tx)
+    vouchers: dict[str, list[VoucherRecord]] = {tenant_id: [] for tenant_id in tenant_ids}
+    for record in await voucher.of_tenants(tx, tenant_ids):
+        vouchers[record.tenant_id].append(record)
+    cash = {tenant_id: tenant_cash(tenant_id) for tenant_id in tenant_ids}
+    balances_fen = await ledger.balances_fen(tx, list(cash.values()))
+    return {
+        tenant_id: Means(
+            offers, owned, {record.id: record.available_fen for record in owned}, balances_fen[cash[tenant_id].key]
+        )
+        for tenant_id, owned in vouchers.items()
+    }
 
 
 def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | None:
@@ -97,19 +100,7 @@ def terms_of(means: Means, spec: JobSpec, ask: Ask, now_s: int) -> Terms:
 
     Raises Refused with the reason of every pool if there is none.
     """
-    prices = []
-    refusals = {}
-    centre_of = {pool.id: pool.centre_id for pool in means.pools}
-    for outlook in quote(means.empty, Policy(), now_s, ask):
-        if outlook.feasible and outlook.price_fen is not None:
-            prices.append((centre_of[outlook.pool_id], outlook.price_fen))
-        else:
-            refusals[outlook.pool_id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
-    if not prices:
-        shown = "; ".join(f"{pool_id}: {refusal['code']}" for pool_id, refusal in refusals.items())
-        raise Refused(
-            f"no centre can run {spec.name!r}: {shown or 'no centre has joined'}", code="NO_POOL", pools=refusals
-        )
+    prices = means.offers.prices_fen(ask, spec.name)
     paying = choose_voucher(means, spec, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     shares = [shares_fen(paying, left_fen, centre_id, price_fen) for centre_id, price_fen in prices]
@@ -122,6 +113,15 @@ def terms_of(means: Means, spec: JobSpec, ask: Ask, now_s: int) -> Terms:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """One call of a tenant: all of these jobs, or none."""
+
+    actor: Actor
+    specs: Sequence[JobSpec]
+    call: Call
+
+
 async def submit_jobs(
     db: Database, catalogue: Catalogue, actor: Actor, specs: Sequence[JobSpec], call: Call, now_s: int
 ) -> list[SubmittedJob]:
@@ -129,36 +129,79 @@ async def submit_jobs(
 
     Raises InvalidInput, Refused (no pool could run it), InsufficientValue, Conflict (idempotency key).
     """
-    tenant_id = actor.organisation_id
-    require_tenant(actor, tenant_id)
-    if not 1 <= len(specs) <= job_rules.MAX_COUNT:
-        raise InvalidInput("jobs", len(specs), f"1 to {job_rules.MAX_COUNT} jobs in one call")
-    for spec in {id(spec): spec for spec in specs}.values():
-        job_rules.check(spec)
+    (outcome,) = await submit_together(db, catalogue, Market(), [Submission(actor, specs, call)], now_s)
+    if isinstance(outcome, Refused):
+        raise outcome
+    return outcome
+
+
+async def submit_together(
+    db: Database, catalogue: Catalogue, market: Market, submissions: Sequence[Submission], now_s: int
+) -> list[list[SubmittedJob] | Refused]:
+    """Several calls in one transaction: one commit for all of them, an answer for each. No key may be there twice.
+
+    A call that is refused leaves no trace and does not touch the others.
+    """
+    if len(submissions) > 1:
+        try:
+            return await _submit(db, catalogue, market, submissions, now_s)
+        except Refused:
+            pass  # the database refused one of them, and with it all: each for itself, then
+    outcomes: list[list[SubmittedJob] | Refused] = []
+    for submission in submissions:
+        try:
+            outcomes += await _submit(db, catalogue, market, [submission], now_s)
+        except Refused as no:
+            outcomes.append(no)
+    return outcomes
+
+
+async def _submit(
+    db: Database, catalogue: Catalogue, market: Market, submissions: Sequence[Submission], now_s: int
+) -> list[list[SubmittedJob] | Refused]:
+    """Raises Refused if the database refuses what looked right here."""
     async with db.transaction() as tx:
-        repeated = await answer.earlier(tx, call, list[SubmittedJob], now_s)
-        if repeated is not None:
-            return repeated
-        means = await read_means(tx, tenant_id)
-        submitted = [
-            _submit_one(means, catalogue, actor, spec, f"{call.key}/{i}", now_s) for i, spec in enumerate(specs)
-        ]
-        await _require_cash(tx, tenant_id, sum(one.terms.cash_fen for one in submitted))
-        await jobs.insert(tx, tenant_id, [one.new for one in submitted], now_s)
-        await post(tx, [one.hold for one in submitted], now_s)
-        await event.append(
-            tx,
-            now_s,
-            actor.token_id,
-            [NewEvent("job_submitted", str(one.new.id), body=QueuedBody(one.ask)) for one in submitted],
-        )
-        answers = [one.answer for one in submitted]
-        await answer.remember(tx, call, answers)
-    return answers
+        calls = [submission.call for submission in submissions]
+        opened = await answer.open_all(tx, calls, now_s)
+        tenant_ids = sorted({submission.actor.organisation_id for submission in submissions})
+        means = await read_means(tx, market, tenant_ids)
+        outcomes: list[list[SubmittedJob] | Refused] = []
+        accepted: dict[Call, list[_NewJob]] = {}
+        for submission in submissions:
+            call, tenant_id = submission.call, submission.actor.organisation_id
+            try:
+                if call in opened:
+                    drawn, accepted[call] = _work_out(means[tenant_id], catalogue, submission, now_s)
+                    means[tenant_id] = drawn
+                    outcomes.append([one.answer for one in accepted[call]])
+                else:
+                    outcomes.append(await answer.repeated(tx, call, list[SubmittedJob]))
+            except Refused as no:
+                outcomes.append(no)
+        if accepted:
+            await _record(tx, accepted, now_s)
+        await answer.withdraw(tx, [call for call in opened if call not in accepted])
+    return outcomes
+
+
+async def _record(tx: Connection, accepted: "dict[Call, list[_NewJob]]", now_s: int) -> None:
+    new_jobs = [one for found in accepted.values() for one in found]
+    await jobs.insert(tx, [one.new for one in new_jobs], now_s)
+    await post(tx, [one.hold for one in new_jobs], now_s)
+    await event.append(
+        tx,
+        now_s,
+        "",
+        [
+            NewEvent("job_submitted", str(one.new.id), body=QueuedBody(one.ask), actor=one.hold.actor)
+            for one in new_jobs
+        ],
+    )
+    await answer.remember_all(tx, [(call, [one.answer for one in found]) for call, found in accepted.items()])
 
 
 @dataclass(frozen=True, slots=True)
-class _Submission:
+class _NewJob:
     new: NewJob
     ask: Ask
     terms: Terms
@@ -166,18 +209,45 @@ class _Submission:
     answer: SubmittedJob
 
 
-def _submit_one(means: Means, catalogue: Catalogue, actor: Actor, spec: JobSpec, key: str, now_s: int) -> _Submission:
+def _work_out(means: Means, catalogue: Catalogue, submission: Submission, now_s: int) -> tuple[Means, list[_NewJob]]:
+    """The jobs of one call, and what they leave of the tenant's means. Raises Refused."""
+    actor, specs, call = submission.actor, submission.specs, submission.call
+    require_tenant(actor, actor.organisation_id)
+    if not 1 <= len(specs) <= job_rules.MAX_COUNT:
+        raise InvalidInput("jobs", len(specs), f"1 to {job_rules.MAX_COUNT} jobs in one call")
+    left = replace(means, left_fen=dict(means.left_fen))
+    # A call of many jobs mostly repeats one spec: what is the same for all of them is worked out once.
+    asks: dict[int, Ask] = {}
+    found = []
+    for number, spec in enumerate(specs):
+        job_id = identity("job", actor.organisation_id, f"{call.key}/{number}")
+        if id(spec) not in asks:
+            job_rules.check(spec)
+            asks[id(spec)] = ask_of(spec, catalogue, str(job_id), actor.organisation_id, now_s)
+        ask = replace(asks[id(spec)], job_id=str(job_id))
+        found.append(_new_job(left, actor, spec, job_id, ask, now_s))
+    needed_fen = sum(one.terms.cash_fen for one in found)
+    if needed_fen > left.cash_fen:
+        # A clear answer before the database's own.
+        raise InsufficientValue(
+            f"{yuan(needed_fen)} yuan must be held, {yuan(left.cash_fen)} are free: top up, or ask for less walltime",
+            needed_fen=needed_fen,
+            available_fen=left.cash_fen,
+        )
+    left.cash_fen -= needed_fen
+    return left, found
+
+
+def _new_job(means: Means, actor: Actor, spec: JobSpec, job_id: UUID, ask: Ask, now_s: int) -> _NewJob:
     tenant_id = actor.organisation_id
-    job_id = identity("job", tenant_id, key)
-    ask = ask_of(spec, catalogue, str(job_id), tenant_id, now_s)
     terms = terms_of(means, spec, ask, now_s)
     source = None
     if terms.voucher is not None:
         means.left_fen[terms.voucher.id] -= terms.voucher_fen
         source = VoucherSource(str(terms.voucher.id), terms.voucher.programme_id)
     voucher_id = terms.voucher.id if terms.voucher else None
-    return _Submission(
-        NewJob(job_id, spec, terms.estimate_fen, voucher_id),
+    return _NewJob(
+        NewJob(job_id, tenant_id, spec, terms.estimate_fen, voucher_id),
         ask,
         terms,
         movements.hold(tenant_id, str(job_id), 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),
@@ -190,17 +260,6 @@ def _submit_one(means: Means, catalogue: Catalogue, actor: Actor, spec: JobSpec,
             None if voucher_id is None else str(voucher_id),
         ),
     )
-
-
-async def _require_cash(tx: Connection, tenant_id: str, needed_fen: int) -> None:
-    """A clear answer before the database's own. Raises InsufficientValue."""
-    available_fen = await ledger.balance_fen(tx, tenant_cash(tenant_id))
-    if needed_fen > available_fen:
-        raise InsufficientValue(
-            f"{yuan(needed_fen)} yuan must be held, {yuan(available_fen)} are free: top up, or ask for less walltime",
-            needed_fen=needed_fen,
-            available_fen=available_fen,
-        )
 
 
 async def cancel_job(db: Database, actor: Actor, job_id: UUID, call: Call, now_s: int) -> JobState:

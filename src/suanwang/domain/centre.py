@@ -1,6 +1,6 @@
 """Centres, their pools of like-for-like nodes, and the chips in them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from suanwang.errors import InvalidInput
@@ -26,15 +26,24 @@ class Catalogue:
     """The chips that exist."""
 
     chips: tuple[Chip, ...]
+    _by_id: dict[str, Chip] = field(init=False, repr=False, compare=False)
+    _by_name: dict[str, frozenset[str]] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        named: dict[str, set[str]] = {}
+        for chip in self.chips:
+            for name in _names(chip):
+                named.setdefault(name, set()).add(chip.id)
+        object.__setattr__(self, "_by_id", {chip.id: chip for chip in self.chips})
+        object.__setattr__(self, "_by_name", {name: frozenset(ids) for name, ids in named.items()})
 
     def matching(self, written: str, field: str = "accelerators") -> frozenset[str]:
         """Ids of the chips that a tenant may mean by `written`; case, spaces and dashes do not matter.
 
         Raises InvalidInput with the nearest names if there is none.
         """
-        wanted = _plain(written)
-        found = frozenset(chip.id for chip in self.chips if wanted in _names(chip))
-        if not found:
+        found = self._by_name.get(_plain(written))
+        if found is None:
             names = sorted({name for chip in self.chips for name in (chip.id, *chip.aliases)})
             near = get_close_matches(written.lower(), names, n=3, cutoff=0.4)
             hint = f"did you mean {', '.join(near)}?" if near else "`suanwang centre list` shows what centres offer"
@@ -43,9 +52,8 @@ class Catalogue:
 
     def chip(self, chip_id: str) -> Chip:
         """Raises InvalidInput if the catalogue has no such id."""
-        for chip in self.chips:
-            if chip.id == chip_id:
-                return chip
+        if chip_id in self._by_id:
+            return self._by_id[chip_id]
         raise InvalidInput("chip", chip_id, "an id of the chip catalogue, like a100-sxm-80g", code="UNKNOWN_CHIP")
 
 

@@ -1,5 +1,6 @@
 """Idempotency keys: a write that comes again gets the answer of the first time, in the same words."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -25,8 +26,27 @@ async def earlier(tx: Connection, call: Call, kind: type[T], now_s: int) -> T | 
 
     Raises Conflict if the key came with another request.
     """
-    if await tx.fetchrow(_SQL["open_answer"], call.organisation_id, call.key, call.request_sha256, now_s):
+    if await open_all(tx, [call], now_s):
         return None
+    return await repeated(tx, call, kind)
+
+
+async def open_all(tx: Connection, calls: Sequence[Call], now_s: int) -> set[Call]:
+    """The calls that come for the first time. Their keys are taken until the transaction ends: a call with the same
+    key waits for it."""
+    rows = await tx.fetch(
+        _SQL["open_answers"],
+        [call.organisation_id for call in calls],
+        [call.key for call in calls],
+        [call.request_sha256 for call in calls],
+        now_s,
+    )
+    new = {(row["organisation_id"], row["key"]) for row in rows}
+    return {call for call in calls if (call.organisation_id, call.key) in new}
+
+
+async def repeated(tx: Connection, call: Call, kind: type[T]) -> T:
+    """The answer given before. Raises Conflict if the key came with another request."""
     row = (await tx.fetch(_SQL["answer"], call.organisation_id, call.key))[0]
     if row["request_sha256"] != call.request_sha256:
         raise Conflict(
@@ -38,4 +58,20 @@ async def earlier(tx: Connection, call: Call, kind: type[T], now_s: int) -> T | 
 
 
 async def remember(tx: Connection, call: Call, body: object) -> None:
-    await tx.execute(_SQL["store_answer"], call.organisation_id, call.key, to_json(body))
+    await remember_all(tx, [(call, body)])
+
+
+async def remember_all(tx: Connection, answers: Sequence[tuple[Call, object]]) -> None:
+    await tx.execute(
+        _SQL["store_answers"],
+        [call.organisation_id for call, _ in answers],
+        [call.key for call, _ in answers],
+        [to_json(body) for _, body in answers],
+    )
+
+
+async def withdraw(tx: Connection, calls: Sequence[Call]) -> None:
+    """Give the keys of calls free that were opened and came to nothing."""
+    if calls:
+        organisation_ids, keys = [call.organisation_id for call in calls], [call.key for call in calls]
+        await tx.execute(_SQL["withdraw_answers"], organisation_ids, keys)

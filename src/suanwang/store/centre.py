@@ -77,6 +77,12 @@ async def pools(tx: Connection, centre_id: str | None = None) -> list[Pool]:
     return [_pool(row) for row in await tx.fetch(_SQL["pools_of_centre"], centre_id)]
 
 
+async def offers_version(tx: Connection) -> str | None:
+    """Another word whenever a pool joined or changed; None without pools."""
+    version: str | None = await tx.fetchval(_SQL["offers_version"])
+    return version
+
+
 async def used_chips(tx: Connection) -> dict[str, tuple[int, int]]:
     """Pool -> (chips taken, live attempts)."""
     return {row["pool_id"]: (row["chips"], row["attempts"]) for row in await tx.fetch(_SQL["used_chips"])}

@@ -21,6 +21,8 @@ class NewEvent:
     attempt: int | None = None
     centre_id: str | None = None
     body: Any = field(default_factory=dict)
+    actor: str | None = None
+    """Where events of several actors go together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ async def append(tx: Connection, now_s: int, actor: str, events: list[NewEvent])
         [event.attempt for event in events],
         [event.centre_id for event in events],
         [to_json(event.body) for event in events],
+        [event.actor for event in events],
     )
 
 

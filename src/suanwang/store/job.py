@@ -14,6 +14,7 @@ _SQL = queries("job")
 @dataclass(frozen=True, slots=True)
 class NewJob:
     id: UUID
+    tenant_id: str
     spec: JobSpec
     estimate_fen: int
     """The most that one attempt can cost, which is what is held."""
@@ -52,15 +53,15 @@ class StateChange:
     restarts: int = 0
 
 
-async def insert(tx: Connection, tenant_id: str, jobs: list[NewJob], now_s: int) -> None:
+async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> None:
     # One array of many jobs mostly repeats one spec: encode each distinct object once.
     encoded: dict[int, str] = {}
     specs = [encoded.get(id(job.spec)) or encoded.setdefault(id(job.spec), to_json(job.spec)) for job in jobs]
     await tx.execute(
         _SQL["insert_jobs"],
-        tenant_id,
         now_s,
         [job.id for job in jobs],
+        [job.tenant_id for job in jobs],
         [job.spec.name for job in jobs],
         specs,
         [job.estimate_fen for job in jobs],

@@ -149,6 +149,11 @@ async def vouchers(tx: Connection, tenant_id: str | None, agency_id: str | None 
     return [_record(row) for row in await tx.fetch(_SQL["vouchers"], tenant_id, agency_id)]
 
 
+async def of_tenants(tx: Connection, tenant_ids: list[str]) -> list[VoucherRecord]:
+    """Of some tenants, in the order in which they end."""
+    return [_record(row) for row in await tx.fetch(_SQL["vouchers_of_tenants"], tenant_ids)]
+
+
 async def by_ids(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, VoucherRecord]:
     if not voucher_ids:
         return {}

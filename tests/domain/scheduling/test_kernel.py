@@ -106,6 +106,14 @@ def test_a_remembered_start_is_of_this_pass_only() -> None:
     assert versions > 3
 
 
+def test_questions_that_share_a_place_in_the_memo_keep_their_own_answers() -> None:
+    """Walltimes as far apart as the memo is long meet in one place: one may overtake the head, the other may not."""
+    two_nodes = queued("b-head", num_nodes=2, variants=(variant(4),))
+    crowd = [queued("a", variants=(variant(4),)), two_nodes, queued("c", walltime_s=10 + MEMO_SIZE), queued("d")]
+    decisions = step(State(), Policy(order="fcfs"), 0, [PoolSet(pool(max_walltime_s=9_000)), *crowd])
+    assert [d.job_id for d in decisions if isinstance(d, Placed)] == ["a", "d"]
+
+
 def test_the_fingerprint_knows_every_compiled_function() -> None:
     """A cache from another source is recognised: each function that is added gives another fingerprint."""
     before = compiling.fingerprint()

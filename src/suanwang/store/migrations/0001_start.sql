@@ -56,8 +56,10 @@ create table pool (
     fen_per_chip_hour bigint not null check (fen_per_chip_hour >= 0),
     max_walltime_s bigint not null check (max_walltime_s > 0),
     bills_lost_work boolean not null default false,
-    created_s bigint not null
+    created_s bigint not null,
+    offer_xid xid8 not null default pg_current_xact_id()
 );
+comment on column pool.offer_xid is 'The transaction that said so: who kept the pool in memory knows whether it changed';
 create index pool_of_centre on pool (centre_id);
 
 -- Jobs --------------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ insert into pool (id, centre_id, chip_id, nodes, fen_per_chip_hour, max_walltime
 values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8)
 on conflict (id) do update set chip_id = excluded.chip_id, nodes = excluded.nodes,
     fen_per_chip_hour = excluded.fen_per_chip_hour, max_walltime_s = excluded.max_walltime_s,
-    bills_lost_work = excluded.bills_lost_work
+    bills_lost_work = excluded.bills_lost_work, offer_xid = pg_current_xact_id()
 where pool.centre_id = excluded.centre_id
 returning id
 
@@ -27,6 +27,9 @@ from centre c join centre_contact k on k.centre_id = c.id where c.id = $1
 -- name: pools
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work
 from pool order by created_s, id
+
+-- name: offers_version
+select md5(string_agg(id || ' ' || offer_xid, ' ' order by id)) as version from pool
 
 -- name: pools_of_centre
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work

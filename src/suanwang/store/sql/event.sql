@@ -1,7 +1,8 @@
 -- name: append_events
 insert into event (at_s, kind, job_id, attempt, centre_id, actor, body)
-select $1, e.kind, e.job_id, e.attempt, e.centre_id, $2, e.body::jsonb
-from unnest($3::text[], $4::uuid[], $5::int[], $6::text[], $7::text[]) with ordinality e (kind, job_id, attempt, centre_id, body, place)
+select $1, e.kind, e.job_id, e.attempt, e.centre_id, coalesce(e.actor, $2), e.body::jsonb
+from unnest($3::text[], $4::uuid[], $5::int[], $6::text[], $7::text[], $8::text[]) with ordinality
+    e (kind, job_id, attempt, centre_id, body, actor, place)
 order by e.place
 
 -- name: horizon

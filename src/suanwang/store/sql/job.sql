@@ -1,8 +1,8 @@
 -- name: insert_jobs
 insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, submitted_s, queued_s)
-select j.id, $1, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id, $2, $2
-from unnest($3::uuid[], $4::text[], $5::text[], $6::bigint[], $7::uuid[]) with ordinality
-    j (id, name, spec, estimate_fen, voucher_id, place)
+select j.id, j.tenant_id, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id, $1, $1
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[]) with ordinality
+    j (id, tenant_id, name, spec, estimate_fen, voucher_id, place)
 order by j.place
 
 -- name: jobs_for_update

@@ -51,6 +51,15 @@ where ($1::text is null or v.tenant_id = $1)
     and ($2::text is null or v.programme_id in (select id from programme where agency_id = $2))
 order by v.valid_to_s nulls last, v.created_s, v.id
 
+-- name: vouchers_of_tenants
+select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
+    c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
+from voucher v join claim c on c.id = v.claim_id
+left join account a on a.kind = 'voucher' and a.owner = v.id::text
+left join balance b on b.account_id = a.id
+where v.tenant_id = any($1::text[])
+order by v.valid_to_s nulls last, v.created_s, v.id
+
 -- name: vouchers_by_id
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
     c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
