@@ -9,7 +9,7 @@ from story import Outcome, Picture
 from suanwang.i18n import _
 from suanwang.units import SECONDS_PER_HOUR, yuan
 from suanwang.wire import AttemptLine, JobLine
-from suanwang.words import say, say_code
+from suanwang.words import say, say_code, word
 
 LAST_SAID = 8
 
@@ -22,11 +22,13 @@ def picture(seen: Picture, elapsed_s: float) -> Group:
     for centre in seen.centres:
         for pool in centre.pools:
             style = "red" if centre.state == "unseen" else ""
-            cells = (f"{centre.id} · {pool.chip_id}", centre.state, str(pool.chips), str(pool.used_chips))
+            cells = (f"{centre.id} · {pool.chip_id}", word(centre.state), str(pool.chips), str(pool.used_chips))
             centres.add_row(*cells, yuan(pool.fen_per_chip_hour // SECONDS_PER_HOUR), style=style)
     jobs = Table.grid(padding=(0, 2))
     if seen.jobs is not None:
-        jobs.add_row(_("jobs"), "  ".join(f"{state} {count}" for state, count in sorted(seen.jobs.states.items())))
+        jobs.add_row(
+            _("jobs"), "  ".join(f"{word(state)} {count}" for state, count in sorted(seen.jobs.states.items()))
+        )
     if seen.training is not None and seen.training.attempts:
         jobs.add_row(_("training"), _attempt_in_short(seen.training.attempts[-1]))
     lines = Table.grid()
@@ -41,7 +43,7 @@ def _attempt_in_short(attempt: AttemptLine) -> str:
     shown = " ".join(f"{name} {value:.3f}" for name, value in sorted(metrics.items()))
     step = f"{progress.get('step', 0)}/{progress.get('total_steps', '?')}"
     text = _("attempt {number} at {centre}, {phase}, step {step}").format(
-        number=attempt.number, centre=attempt.centre_id, phase=attempt.phase, step=step
+        number=attempt.number, centre=attempt.centre_id, phase=word(attempt.phase), step=step
     )
     return f"{text} {shown}"
 
@@ -64,7 +66,7 @@ def _claim(found: Outcome) -> Table:
     table.add_row(_("programme"), claim.programme_id)
     table.add_row(_("eligible part of the contract, yuan"), yuan(claim.base_fen))
     table.add_row(_("rate"), f"{claim.rate_bp / 100:g} %")
-    table.add_row(_("granted, yuan"), f"{yuan(claim.granted_fen)} ({claim.state})")
+    table.add_row(_("granted, yuan"), f"{yuan(claim.granted_fen)} ({word(claim.state)})")
     table.add_row(_("usable at"), ", ".join(claim.centres))
     for centre_id, reasons in claim.refused_centres.items():
         table.add_row(_("not at {centre}").format(centre=centre_id), "; ".join(say(reason) for reason in reasons))
@@ -102,7 +104,7 @@ def _receipt(found: Outcome) -> Group:
     receipt = found.receipt
     table = _table(
         _("3 · Receipt of job {number}, {name}: {state}").format(
-            number=receipt.number, name=receipt.name, state=receipt.state
+            number=receipt.number, name=receipt.name, state=word(receipt.state)
         ),
         _("attempt"),
         _("centre"),
@@ -122,7 +124,7 @@ def _receipt(found: Outcome) -> Group:
             str(attempt.number),
             f"{attempt.centre_id} ({attempt.chip_id})",
             f"{reason}{resumed or ''}",
-            attempt.cause or attempt.phase,
+            word(attempt.cause or attempt.phase),
             f"{used_s} s",
             str(attempt.charged_chip_s),
             str(attempt.lost_chip_s),
@@ -150,7 +152,7 @@ def _settlement(found: Outcome) -> Table:
     table = _table(_("5 · Settlement"), _("payee"), _("from tenants"), _("from programmes"), right=(1, 2))
     for payment in found.settlement.payments:
         vouchers = ", ".join(f"{yuan(fen)} ({name})" for name, fen in payment.voucher_fen.items())
-        table.add_row(f"{payment.kind} {payment.payee}", yuan(payment.cash_fen), vouchers or "-")
+        table.add_row(f"{word(payment.kind)} {payment.payee}", yuan(payment.cash_fen), vouchers or "-")
     return table
 
 

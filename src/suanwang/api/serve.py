@@ -92,6 +92,7 @@ def _require_free(host: str, port: int) -> None:
             raise Unreachable(
                 f"{host}:{port} cannot be used ({error.strerror}); is a hub running already? Choose another --port",
                 code="ADDRESS_TAKEN",
+                address=f"{host}:{port}",
             ) from None
 
 

@@ -99,10 +99,15 @@ def current_profile(name: str | None) -> Profile:
     return choose_profile(settings.home, name, os.environ, f"http://{settings.host}:{settings.port}")
 
 
-def run(work: Coroutine[Any, Any, None], screen: Screen) -> None:
+def run(
+    work: Coroutine[Any, Any, None],
+    screen: Screen,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> None:
     """Run a command to its end. Errors of ours become a line on stderr and an exit code, never a traceback."""
     try:
-        asyncio.run(work)
+        with asyncio.Runner(loop_factory=loop_factory) as runner:
+            runner.run(work)
     except SuanwangError as error:
         raise _told(error, screen) from None
     except BaseExceptionGroup as group:

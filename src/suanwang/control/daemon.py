@@ -84,7 +84,7 @@ class SubmissionDesk:
         taken: dict[tuple[str, str], tuple[Submission, asyncio.Future[list[SubmittedJob]]]] = {}
         count = 0
         while self.waiting:
-            submission, future = self.waiting[0]
+            submission = self.waiting[0][0]
             key = (submission.call.organisation_id, submission.call.key)
             count += len(submission.specs)
             if taken and (key in taken or count > MAX_JOBS_TOGETHER):

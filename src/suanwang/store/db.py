@@ -11,6 +11,15 @@ from suanwang.errors import Conflict, InvalidInput, Unreachable
 
 T = TypeVar("T")
 APP_ROLE = "suanwang_app"
+SESSION = {
+    "role": APP_ROLE,
+    "application_name": "suanwang",
+    "timezone": "UTC",
+    "jit": "off",
+    # Tables grow from nothing to thousands of rows within seconds, long before their first statistics, and a plan that
+    # reads an empty table from end to end would be kept. Nearly everything here is asked for by key.
+    "enable_seqscan": "off",
+}
 
 Row = asyncpg.Record
 _LOST = (
@@ -82,7 +91,7 @@ async def connect(url: str, *, connections: int = 12) -> Database:
             url,
             min_size=1,
             max_size=connections,
-            server_settings={"role": APP_ROLE, "application_name": "suanwang", "timezone": "UTC", "jit": "off"},
+            server_settings=SESSION,
             command_timeout=60,
             reset=_leave_as_it_is,
         )
