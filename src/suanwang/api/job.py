@@ -38,6 +38,8 @@ from suanwang.wire import (
 
 LOG_WAIT_S = 15.0
 MAX_LISTED = 1_000
+SPEC_FIELDS = frozenset(item.name for item in fields(JobSpec))
+VARIANT_FIELDS = frozenset(item.name for item in fields(Variant))
 
 
 def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
@@ -64,18 +66,17 @@ def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
 
 
 def _read_spec(raw: dict[str, Any]) -> JobSpec:
-    _require_known(raw, JobSpec, "spec")
+    _require_known(raw, SPEC_FIELDS, "spec")
     for i, variant in enumerate(raw.get("variants") or ()):
         if isinstance(variant, dict):
-            _require_known(variant, Variant, f"spec.variants[{i}]")
+            _require_known(variant, VARIANT_FIELDS, f"spec.variants[{i}]")
     try:
         return msgspec.convert(raw, JobSpec)
     except msgspec.ValidationError as error:
         raise InvalidInput("spec", str(error), "the types of a job spec") from None
 
 
-def _require_known(raw: dict[str, Any], kind: type[Any], path: str) -> None:
-    known = {item.name for item in fields(kind)}
+def _require_known(raw: dict[str, Any], known: frozenset[str], path: str) -> None:
     for name, value in raw.items():
         if name not in known:
             raise InvalidInput(f"{path}.{name}", value, f"known are {', '.join(sorted(known))}")

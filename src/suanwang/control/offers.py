@@ -4,7 +4,8 @@ Kept in memory between calls, and read again whenever the database names another
 asked for in every transaction, so nobody is told the price of an offer that was withdrawn.
 """
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.advance import apply_events
@@ -16,8 +17,12 @@ from suanwang.errors import Refused
 from suanwang.store import centre
 from suanwang.store.db import Connection
 
-MAX_PRICES = 10_000
-"""Different asks whose prices are kept; then everything is read anew, so that odd asks cannot fill the memory."""
+MAX_ANSWERS = 10_000
+"""Different asks whose answers are kept; then everything is read anew, so that odd asks cannot fill the memory."""
+
+
+Prices = tuple[tuple[str, int], ...]
+"""(centre, price) of every pool that could ever run a job."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,32 +32,34 @@ class Offers:
     version: str | None
     pools: list[Pool]
     empty: State
-    prices: dict[Ask, tuple[tuple[str, int], ...]] = field(default_factory=dict)
-    """(centre, price) of every pool that could ever run it, by ask without its name, tenant and time."""
+    answers: dict[Ask, tuple[Prices, dict[str, Any]]] = field(default_factory=dict)
+    """What was worked out before: prices, and the refusals of the other pools."""
 
-    def prices_fen(self, ask: Ask, name: str) -> tuple[tuple[str, int], ...]:
-        """(centre, price) of every pool that could ever run it. Raises Refused with the reason of every pool if none
-        could."""
-        nameless = replace(ask, job_id="", tenant_id="", submitted_s=0, priority=0, attempt=1)
-        known = self.prices.get(nameless)
-        if known is None:
-            known = self.prices[nameless] = self._ask_every_pool(nameless, name)
-        return known
+    def prices_fen(self, nameless: Ask, name: str) -> Prices:
+        """Of a job, by an ask without its id, tenant and time.
 
-    def _ask_every_pool(self, ask: Ask, name: str) -> tuple[tuple[str, int], ...]:
-        prices, refusals = [], {}
-        centre_of = {pool.id: pool.centre_id for pool in self.pools}
-        for outlook in quote(self.empty, Policy(), ask.submitted_s, ask):
-            if outlook.feasible and outlook.price_fen is not None:
-                prices.append((centre_of[outlook.pool_id], outlook.price_fen))
-            else:
-                refusals[outlook.pool_id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
+        Raises Refused with the reason of every pool if none could run it.
+        """
+        answer = self.answers.get(nameless)
+        if answer is None:
+            answer = self.answers[nameless] = self._ask_every_pool(nameless)
+        prices, refusals = answer
         if not prices:
             shown = "; ".join(f"{pool_id}: {refusal['code']}" for pool_id, refusal in refusals.items())
             raise Refused(
                 f"no centre can run {name!r}: {shown or 'no centre has joined'}", code="NO_POOL", pools=refusals
             )
-        return tuple(prices)
+        return prices
+
+    def _ask_every_pool(self, nameless: Ask) -> tuple[Prices, dict[str, Any]]:
+        prices, refusals = [], {}
+        centre_of = {pool.id: pool.centre_id for pool in self.pools}
+        for outlook in quote(self.empty, Policy(), nameless.submitted_s, nameless):
+            if outlook.feasible and outlook.price_fen is not None:
+                prices.append((centre_of[outlook.pool_id], outlook.price_fen))
+            else:
+                refusals[outlook.pool_id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
+        return tuple(prices), refusals
 
 
 @dataclass(slots=True)
@@ -66,7 +73,7 @@ class Market:
         # The version before the pools: if they change in between, they are read once more, never once too little.
         version = await centre.offers_version(tx)
         known = self.last
-        if known is None or known.version != version or len(known.prices) >= MAX_PRICES:
+        if known is None or known.version != version or len(known.answers) >= MAX_ANSWERS:
             pools = await centre.pools(tx)
             empty = State()
             apply_events(empty, [PoolSet(pool) for pool in pools])

@@ -24,6 +24,8 @@ from suanwang.store.event import NewEvent, StoredEvent
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
+KINDS_WITH_BODY = ["job_submitted", "job_recovered", "pool_set"]
+"""What `_events` reads the body of."""
 
 
 @dataclass(slots=True)
@@ -138,7 +140,7 @@ async def schedule(db: Database, brain: Brain, policy: Policy, now_s: int) -> se
     Raises Conflict if another hub has taken over. After any error the brain must be thrown away and awakened anew.
     """
     async with db.transaction() as tx:
-        stored = await event.after(tx, brain.cursor, EVENTS_PER_STEP)
+        stored = await event.after(tx, brain.cursor, EVENTS_PER_STEP, KINDS_WITH_BODY)
     news = brain.refused
     brain.refused = []
     for row in stored:
@@ -234,7 +236,7 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
 
 
 def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) -> NewAttempt:
-    variant = record.spec.variants[decision.variant]
+    spec = record.spec
     return NewAttempt(
         record.id,
         decision.attempt,
@@ -242,8 +244,8 @@ def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) 
         decision.pool_id,
         decision.variant,
         decision.node_names,
-        variant.chips_per_node * len(decision.node_names),
-        record.spec.walltime_s,
+        spec.variants[decision.variant].chips_per_node * len(decision.node_names),
+        spec.walltime_s,
         decision.expected_end_s,
         body,
         brain.resume.get(decision.job_id),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from suanwang.control import meter
-from suanwang.control.offers import Market, Offers
+from suanwang.control.offers import Market, Offers, Prices
 from suanwang.control.schedule import QueuedBody, ask_of
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
@@ -95,12 +95,8 @@ def shares_fen(paying: VoucherRecord | None, left_fen: int, centre_id: str, pric
     return voucher_fen, price_fen - voucher_fen if paying.terms.flow == "offset" else price_fen
 
 
-def terms_of(means: Means, spec: JobSpec, ask: Ask, now_s: int) -> Terms:
-    """Over all pools that could ever run it: the dearest, because it is not placed yet.
-
-    Raises Refused with the reason of every pool if there is none.
-    """
-    prices = means.offers.prices_fen(ask, spec.name)
+def terms_of(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> Terms:
+    """Over all pools that could ever run it, by their prices: the dearest, because it is not placed yet."""
     paying = choose_voucher(means, spec, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     shares = [shares_fen(paying, left_fen, centre_id, price_fen) for centre_id, price_fen in prices]
@@ -217,15 +213,17 @@ def _work_out(means: Means, catalogue: Catalogue, submission: Submission, now_s:
         raise InvalidInput("jobs", len(specs), f"1 to {job_rules.MAX_COUNT} jobs in one call")
     left = replace(means, left_fen=dict(means.left_fen))
     # A call of many jobs mostly repeats one spec: what is the same for all of them is worked out once.
-    asks: dict[int, Ask] = {}
+    known: dict[int, tuple[Ask, Prices]] = {}
     found = []
     for number, spec in enumerate(specs):
-        job_id = identity("job", actor.organisation_id, f"{call.key}/{number}")
-        if id(spec) not in asks:
+        if id(spec) not in known:
             job_rules.check(spec)
-            asks[id(spec)] = ask_of(spec, catalogue, str(job_id), actor.organisation_id, now_s)
-        ask = replace(asks[id(spec)], job_id=str(job_id))
-        found.append(_new_job(left, actor, spec, job_id, ask, now_s))
+            nameless = ask_of(spec, catalogue, "", "", 0)
+            known[id(spec)] = (nameless, means.offers.prices_fen(nameless, spec.name))
+        nameless, prices = known[id(spec)]
+        job_id = identity("job", actor.organisation_id, f"{call.key}/{number}")
+        ask = replace(nameless, job_id=str(job_id), tenant_id=actor.organisation_id, submitted_s=now_s)
+        found.append(_new_job(left, actor, spec, ask, terms_of(left, spec, prices, now_s)))
     needed_fen = sum(one.terms.cash_fen for one in found)
     if needed_fen > left.cash_fen:
         # A clear answer before the database's own.
@@ -238,21 +236,20 @@ def _work_out(means: Means, catalogue: Catalogue, submission: Submission, now_s:
     return left, found
 
 
-def _new_job(means: Means, actor: Actor, spec: JobSpec, job_id: UUID, ask: Ask, now_s: int) -> _NewJob:
-    tenant_id = actor.organisation_id
-    terms = terms_of(means, spec, ask, now_s)
+def _new_job(means: Means, actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) -> _NewJob:
+    tenant_id, now_s = ask.tenant_id, ask.submitted_s
     source = None
     if terms.voucher is not None:
         means.left_fen[terms.voucher.id] -= terms.voucher_fen
         source = VoucherSource(str(terms.voucher.id), terms.voucher.programme_id)
     voucher_id = terms.voucher.id if terms.voucher else None
     return _NewJob(
-        NewJob(job_id, tenant_id, spec, terms.estimate_fen, voucher_id),
+        NewJob(UUID(ask.job_id), tenant_id, spec, terms.estimate_fen, voucher_id),
         ask,
         terms,
-        movements.hold(tenant_id, str(job_id), 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),
+        movements.hold(tenant_id, ask.job_id, 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),
         SubmittedJob(
-            str(job_id),
+            ask.job_id,
             spec.name,
             terms.estimate_fen,
             terms.voucher_fen,

@@ -60,9 +60,9 @@ async def take_reports(
         offset_s = 0
     async with db.transaction() as tx:
         news = await _greet(tx, actor, centre_id, request, offset_s, now_s)
-        refused, seen = await _judge(tx, centre_id, request.reports, offset_s, now_s)
+        refused, seen, records = await _judge(tx, centre_id, request.reports, offset_s, now_s)
         if seen:
-            news += await _apply(tx, catalogue, seen, now_s)
+            news += await _apply(tx, catalogue, seen, records, now_s)
         await event.append(tx, now_s, actor.token_id, news)
     return Taken(tuple(refused), bool(news))
 
@@ -110,8 +110,11 @@ class _Seen:
 
 async def _judge(
     tx: Connection, centre_id: str, reports: tuple[Report, ...], offset_s: int, now_s: int
-) -> tuple[list[RefusedReport], list[_Seen]]:
-    """Refuse what can never be right; of the rest, keep the newest report of each attempt that adds something."""
+) -> tuple[list[RefusedReport], list[_Seen], dict[UUID, JobRecord]]:
+    """Refuse what can never be right; of the rest, keep the newest report of each attempt that adds something.
+
+    The jobs and attempts of the reports are locked; their jobs are returned too.
+    """
     refused: list[RefusedReport] = []
     newest: dict[tuple[UUID, int], Report] = {}
     for report in reports:
@@ -133,7 +136,7 @@ async def _judge(
             continue
         else:
             seen.append(_merge(record, report, offset_s, now_s))
-    return refused, seen
+    return refused, seen, job_records
 
 
 def _key(report: Report) -> tuple[UUID, int] | None:
@@ -221,15 +224,17 @@ def _at(instant_s: int | None, offset_s: int, now_s: int) -> int | None:
     return None if instant_s is None else min(instant_s + offset_s, now_s)
 
 
-async def _apply(tx: Connection, catalogue: Catalogue, seen: list[_Seen], now_s: int) -> list[NewEvent]:
+async def _apply(
+    tx: Connection, catalogue: Catalogue, seen: list[_Seen], records: dict[UUID, JobRecord], now_s: int
+) -> list[NewEvent]:
     await attempts.apply(tx, [one.observed for one in seen], now_s)
     await attempts.insert_usage(
         tx, [(one.observed.key, one.usage, one.now.chips) for one in seen if one.usage is not None], now_s
     )
-    records = await jobs.lock(tx, sorted({one.now.job_id for one in seen}))
     chargeable = [one.now for one in seen if one.usage is not None or one.now.phase is Phase.ENDED]
-    purses = await meter.open_purses(tx, (records[attempt.job_id] for attempt in chargeable))
+    purses = {}
     if chargeable:
+        purses = await meter.open_purses(tx, (records[attempt.job_id] for attempt in chargeable))
         await meter.charge(tx, purses, chargeable, now_s)
     news: list[NewEvent] = []
     changes: list[StateChange] = []

@@ -58,8 +58,9 @@ async def horizon(tx: Connection) -> int:
     return int(await tx.fetchval(_SQL["horizon"]))
 
 
-async def after(tx: Connection, cursor: tuple[int, int], limit: int) -> list[StoredEvent]:
-    rows = await tx.fetch(_SQL["events_after"], str(cursor[0]), cursor[1], limit)
+async def after(tx: Connection, cursor: tuple[int, int], limit: int, with_body: list[str]) -> list[StoredEvent]:
+    """Events behind a cursor, in order; bodies of the kinds in `with_body` only, else empty."""
+    rows = await tx.fetch(_SQL["events_after"], str(cursor[0]), cursor[1], limit, with_body)
     return [
         StoredEvent(
             row["seq"],

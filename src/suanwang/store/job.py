@@ -26,7 +26,7 @@ class JobRecord:
     id: UUID
     tenant_id: str
     name: str
-    spec: JobSpec
+    spec_json: str
     state: JobState
     attempts: int
     recoveries: int
@@ -38,6 +38,11 @@ class JobRecord:
     submitted_s: int
     queued_s: int
     settled: bool
+
+    @property
+    def spec(self) -> JobSpec:
+        """Read only where it is asked for: most of what happens to a job does not need it."""
+        return from_json(self.spec_json, JobSpec)
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +166,7 @@ def _record(row: Row) -> JobRecord:
         row["id"],
         row["tenant_id"],
         row["name"],
-        from_json(row["spec"], JobSpec),
+        row["spec"],
         JobState(row["state"]),
         row["attempts"],
         row["recoveries"],

@@ -55,7 +55,7 @@ order by a.order_xid, a.job_id, a.number
 
 -- name: live
 select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, a.node_names, a.started_s, a.expected_end_s
-from attempt a where a.phase <> 'ended' order by a.placed_s, a.job_id
+from attempt a where not a.settled and a.phase <> 'ended' order by a.placed_s, a.job_id
 
 -- name: of_job
 select a.number, a.centre_id, a.pool_id, a.variant, p.chip_id, a.node_names, a.chips, a.fen_per_chip_hour, a.walltime_s,

@@ -48,4 +48,4 @@ returning before.unseen, before.agent_id
 update centre_contact set unseen = true where not unseen and (seen_s is null or seen_s < $1) returning centre_id
 
 -- name: used_chips
-select pool_id, sum(chips)::bigint as chips, count(*) as attempts from attempt where phase <> 'ended' group by pool_id
+select pool_id, sum(chips)::bigint as chips, count(*) as attempts from attempt where not settled and phase <> 'ended' group by pool_id

@@ -9,7 +9,10 @@ order by e.place
 select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xid
 
 -- name: events_after
-select seq, xid::text::bigint as xid, at_s, kind, job_id, attempt, centre_id, body::text as body from event
+-- Bodies only of the kinds whose body is part of the state: the brain's own decisions are as large as all the rest.
+select seq, xid::text::bigint as xid, at_s, kind, job_id, attempt, centre_id,
+    case when kind = any($4::text[]) then body::text else '' end as body
+from event
 where (xid, seq) > ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
 order by xid, seq limit $3
 

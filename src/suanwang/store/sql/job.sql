@@ -30,7 +30,7 @@ where job.id = j.id and job.state = 'queued'
 -- name: queued_or_live
 select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
     charged_fen, voucher_fen, submitted_s, queued_s, settled
-from job where state not in ('succeeded', 'failed', 'cancelled') order by number
+from job where not settled and state not in ('succeeded', 'failed', 'cancelled') order by number
 
 -- name: job
 select j.id, j.number, j.tenant_id, j.name, j.spec::text as spec, j.state, j.attempts, j.recoveries, j.restarts,
