@@ -24,7 +24,10 @@ from datetime import UTC, datetime
 from statistics import median
 from typing import Any
 
-from benchmarks.network import Agent, Network, fake_agent, many_jobs, network, one_job, task_file
+import psutil
+
+from benchmarks.cpu import cpu_time
+from benchmarks.network import CENTRE, Agent, Network, fake_agent, many_jobs, network, one_job, task_file
 
 IDLE_JOBS = 100
 CONNECTIONS = 64
@@ -39,7 +42,7 @@ class Figures:
 
     def add(self, name: str, value: float) -> None:
         self.samples.setdefault(name, []).append(value)
-        say(f"    {name:<44} {value:10.1f}")
+        say(f"    {name:<68} {value:10.1f}")
 
     def medians(self) -> dict[str, float]:
         return {name: median(values) for name, values in self.samples.items()}
@@ -60,13 +63,25 @@ SUBMISSIONS: dict[str, dict[str, Any]] = {
 }
 
 
+@contextlib.contextmanager
+def work_counted(net: Network, figures: Figures, name: str) -> Iterator[list[int]]:
+    """CPU time per job of hub and database; the caller appends how many jobs there were."""
+    before, jobs = cpu_time(net.processes), list[int]()
+    yield jobs
+    spent = cpu_time(net.processes) - before
+    figures.add(f"{name} (hub, us of CPU a job)", spent.hub_s / sum(jobs) * 1e6)
+    figures.add(f"{name} (database, us of CPU a job)", spent.database_s / sum(jobs) * 1e6)
+
+
 async def measure_limit(net: Network, figures: Figures, seconds: int) -> None:
     figures.add("limit", await net.peer.measure(seconds))
 
 
 async def measure_submissions(net: Network, figures: Figures, seconds: int) -> None:
     for name, load in SUBMISSIONS.items():
-        sent = await net.submit(**load, seconds=seconds)
+        with work_counted(net, figures, name) as jobs:
+            sent = await net.submit(**load, seconds=seconds)
+            jobs.append(sent.jobs)
         figures.add(f"{name} (jobs/s)", sent.jobs_per_s)
         if load.get("jobs_per_call", 1) == 1:
             figures.add(f"{name} (median ms)", sent.latencies_ms[0])
@@ -81,16 +96,20 @@ async def measure_placements(net: Network, agent: Agent, figures: Figures, jobs:
         "jobs": jobs,
     }
     for name, load in {"single jobs": single, "1000 jobs a call": in_bulk}.items():
-        submitting = asyncio.create_task(net.submit(**load))
-        await agent.until_running(jobs)
-        sent = await submitting
-        running = await net.jobs_in("running")
-        shown_at = time.monotonic()
+        with work_counted(net, figures, f"place, {name}") as counted:
+            submitting = asyncio.create_task(net.submit(**load))
+            await agent.until_running(jobs)
+            sent = await submitting
+            running = await net.jobs_in("running")
+            shown_at = time.monotonic()
+            counted.append(running)
         if running != jobs:
             raise RuntimeError(f"the hub shows {running} running jobs of {jobs}")
         figures.add(f"place, {name} (jobs/s)", jobs / (shown_at - sent.began))
         began = time.monotonic()
-        ended = await agent.end_all()
+        with work_counted(net, figures, f"end and charge, {name}") as counted:
+            ended = await agent.end_all()
+            counted.append(jobs)
         figures.add(f"end and charge, {name} (jobs/s)", jobs / (ended.at - began))
 
 
@@ -124,9 +143,10 @@ def part(name: str) -> Iterator[None]:
 
 async def run(seconds: int, jobs: int, repeat: int, only: str | None) -> dict[str, Any]:
     figures = Figures()
-    loads = [os.getloadavg()[0]]
+    loads, before = [os.getloadavg()[0]], psutil.cpu_times()
     if only in (None, "submit"):
         async with network() as net:
+            await net.admin.drain(CENTRE)  # every job waits, and the brain says so
             for turn in range(repeat):
                 with part(f"submissions, turn {turn + 1}"):
                     await measure_limit(net, figures, seconds)
@@ -141,12 +161,15 @@ async def run(seconds: int, jobs: int, repeat: int, only: str | None) -> dict[st
                 await measure_idle(net, agent, figures)
             await prove(net)
     loads.append(os.getloadavg()[0])
+    spent = [late - early for late, early in zip(psutil.cpu_times()[:8], before[:8], strict=True)]
     medians = figures.medians()
     limit = medians["limit"]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         "machine": f"{os.cpu_count()} cores, {_processor()}, {platform.system()} {platform.release()}",
         "load_before_and_after": loads,
+        "stolen_by_the_hypervisor": spent[7] / sum(spent),
+        "idle": spent[3] / sum(spent),
         "repeat": repeat,
         "jobs": jobs,
         "figures": {
@@ -163,9 +186,10 @@ def _processor() -> str:
 
 def show(result: dict[str, Any]) -> None:
     print(f"{result['date']}, {result['machine']}, median of {result['repeat']}")
+    print(f"stolen by the hypervisor {result['stolen_by_the_hypervisor']:.0%}, idle {result['idle']:.0%}")
     for name, figure in result["figures"].items():
         share = "" if figure["of_limit"] is None else f"{figure['of_limit']:8.2f} x limit"
-        print(f"{name:<54} {figure['median']:10.1f}{share}")
+        print(f"{name:<68} {figure['median']:10.1f}{share}")
 
 
 def main() -> None:

@@ -46,7 +46,8 @@ ARRIVE_WITHIN_S = 40.0
 """The sample's arrivals are squeezed into so many seconds."""
 SHRINK_RUNS_BY = 28_180
 """Hours and days of the sample become seconds; SOURCES.md says what that keeps and what it does not."""
-KILL_WORKER_AT_STEP = 400
+KILL_WORKER_AT_STEP = 300
+KILL_WORKER_AFTER_S = 1.0
 AGENT_DARK_FOR_S = 10.0
 GIVE_UP_AFTER_S = 170.0
 
@@ -74,12 +75,14 @@ class Outcome:
     starts: dict[str, int]
     """Attempt -> how often its processes were really started, counted by the jobs themselves."""
     unseen_was_shown: bool
+    """The centre whose agent was killed was shown as unseen while it was silent, and as seen after that."""
 
     @property
     def good(self) -> bool:
         once = all(times == 1 for times in self.starts.values())
         succeeded = all(job.state is JobState.SUCCEEDED for job in self.jobs.jobs)
-        return self.proofs.hold and once and succeeded and self.unseen_was_shown
+        resumed = len(self.receipt.attempts) > 1 and self.receipt.attempts[-1].resume_from is not None
+        return self.proofs.hold and once and succeeded and resumed and self.unseen_was_shown
 
 
 @dataclass(slots=True)
@@ -100,7 +103,7 @@ class Story:
         claim = await self.claim_a_voucher()
         quote = await self.ask_for_a_quote()
         training_id = await self.submit_training()
-        async with asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(GIVE_UP_AFTER_S), asyncio.TaskGroup() as tasks:
             watcher = tasks.create_task(self.watch(training_id))
             arrivals = tasks.create_task(self.submit_arrivals())
             tasks.create_task(self.kill_one_worker(training_id))
@@ -211,7 +214,6 @@ class Story:
             self.picture.jobs = await startup.jobs(limit=500)
             self.picture.centres = await startup.centres()
             self.picture.training = await startup.job(training_id)
-            self.unseen_was_shown |= any(centre.state == "unseen" for centre in self.picture.centres)
             states = self.picture.jobs.states
             if sum(n for state, n in states.items() if JobState(state) in ENDED_STATES) >= expected:
                 return
@@ -222,13 +224,14 @@ class Story:
         while True:
             await asyncio.sleep(0.2)
             training = self.picture.training
+            if training is not None and training.state in ENDED_STATES:
+                return
             attempt = training.attempts[-1] if training and training.attempts else None
             if attempt is None or attempt.checkpoint is None or attempt.progress is None:
-                if training is not None and training.state in ENDED_STATES:
-                    return
                 continue
-            if attempt.progress["step"] < max(KILL_WORKER_AT_STEP, attempt.checkpoint["step"] + 20):
+            if attempt.checkpoint["step"] < KILL_WORKER_AT_STEP:
                 continue
+            await asyncio.sleep(KILL_WORKER_AFTER_S)  # so that there is work to lose
             pid = worker_of(training_id, attempt.number, "train.py")
             if pid is not None:
                 kill_worker(pid)
@@ -246,6 +249,8 @@ class Story:
             jobs, training = self.picture.jobs, self.picture.training
             if jobs is None or training is None or not training.attempts:
                 continue
+            if all(JobState(state) in ENDED_STATES for state in jobs.states):
+                return
             busy = {job.centre_id for job in jobs.jobs if job.state is JobState.RUNNING}
             busy -= {training.attempts[-1].centre_id, None}
             if busy and sum(jobs.states.values()) > 8:
@@ -254,8 +259,17 @@ class Story:
         self.processes.kill(f"agent-{victim}")
         self.say(_("the agent of {centre} is killed; its jobs run on").format(centre=victim))
         await asyncio.sleep(AGENT_DARK_FOR_S)
+        dark = await self.state_of(victim)
         self.processes.start_agent(victim, HERE / "centres" / f"{victim}.yaml", self.processes.home / f"{victim}.token")
         self.say(_("the agent of {centre} is back").format(centre=victim))
+        async with asyncio.timeout(20):
+            while await self.state_of(victim) != "seen":  # noqa: ASYNC110 - another process
+                await asyncio.sleep(0.2)
+        self.unseen_was_shown = dark == "unseen"
+
+    async def state_of(self, centre_id: str) -> str:
+        centres = await self.clients["startup"].centres()
+        return next(centre.state for centre in centres if centre.id == centre_id)
 
     async def close_the_books(self, claim: ClaimAnswer, quote: Quote, training_id: str) -> Outcome:
         admin, startup = self.clients["admin"], self.clients["startup"]

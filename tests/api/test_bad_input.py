@@ -157,6 +157,14 @@ async def test_values_that_cannot_be_stored(served: Served) -> None:
     async with served.client(served.secrets[Role.TENANT_ADMIN]) as tenant:
         for path in ("?limit=0", "?limit=100000", "?before=99999999999999999999999", "?state=dead", "?limit=x"):
             assert (await tenant.get(f"/v1/jobs{path}")).status_code == 422, path
+        assert (await tenant.get("/v1/jobs/1/log?offset=99999999999999999999")).status_code == 422
+        assert (await tenant.request("OPTIONS", "/v1/jobs")).status_code == 405
+        text = {"idempotency-key": "k", "content-type": "application/json"}
+        assert (await tenant.post("/v1/jobs", content=b'{"a": "\xff"}', headers=text)).status_code in (400, 422)
+        for odd in ({"cpus_per_node": 2**63}, {"memory_gib_per_node": 1e308}, {"memory_gib_per_node": -1.0}):
+            variants = [{**spec()["variants"][0], **odd}]
+            answer = await tenant.post("/v1/jobs", json={"jobs": [{"spec": spec(variants=variants)}]}, headers=text)
+            assert answer.status_code == 422, answer.text
         for reference in ("%00", "a%2Fb", "%F0%9F%92%A9", "' or 1=1 --", "x" * 5_000):
             answer = await tenant.get(f"/v1/jobs/{reference}")
             assert answer.status_code in (404, 422), (reference, answer.text)

@@ -5,7 +5,7 @@ from uuid import UUID
 
 import pytest
 
-from suanwang.control import schedule, settle, submit, sync, voucher
+from suanwang.control import network, schedule, settle, submit, sync, voucher
 from suanwang.control.prove import prove
 from suanwang.domain.job import Cause, JobState, Variant
 from suanwang.domain.ledger import tenant_cash
@@ -14,6 +14,7 @@ from suanwang.errors import Conflict, InsufficientValue, Refused
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store import ledger
+from suanwang.testing.centre import FakeCentre
 from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
 from suanwang.wire import ContractPart, NewClaim, NewProgramme
 
@@ -344,4 +345,94 @@ async def test_a_claim_above_the_automatic_limit_waits_for_an_officer(net: Small
         await voucher.decide(net.db, OFFICER, UUID(given.claim_id), 1, net.call(OFFICER), net.now_s)
     again = await voucher.claim(net.db, tenant, CLAIM, net.call(tenant), net.now_s)
     assert [refusal.code for refusal in again.refusals] == ["CONTRACT_ALREADY_CLAIMED"]
+    await assert_proofs(net)
+
+
+async def test_a_price_that_rises_while_a_job_waits_is_not_passed_on(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    east = await net.add_centre("east", nodes=1, chips=1)
+    east.run_s = lambda order: (order.walltime_s, Cause.SUCCEEDED)
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec())
+    await net.offer("east", nodes=1, chips=1, fen_per_chip_hour=2_000)
+    await net.turn()
+    await net.turn(HOUR_S)
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    assert await cash_fen(net, "acme") == 10**6 - 1_000
+    (dearer,) = await net.submit(tenant, job_spec())
+    assert dearer.estimate_fen == 2_000
+    await assert_proofs(net)
+
+
+async def test_a_job_that_recovers_where_its_voucher_does_not_pay_is_paid_in_cash(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("startup", 10**6, FACTS)
+    east = await net.add_centre("east", nodes=1, chips=1, provider={"on_list": ["partners"]})
+    west = await net.add_centre("west", nodes=1, chips=1)
+    east.run_s = west.run_s = lambda order: (order.walltime_s, Cause.SUCCEEDED)
+    await programme(net, "offset")
+    await voucher.claim(net.db, tenant, CLAIM, net.call(tenant), net.now_s)
+    await net.turn()
+    pinned = replace(job_spec(), variants=(Variant("A100", 1, centre="east"), Variant("A100", 1, centre="west")))
+    (submitted,) = await net.submit(tenant, replace(pinned, ordered=True))
+    await net.turn()
+    key = (submitted.job_id, 1)
+    assert east.live == [key]
+    net.now_s += HOUR_S // 2
+    east.save(key, step=1, at_s=net.now_s)
+    east.end(key, net.now_s, Cause.NODE_FAILED)
+    await net.sync(east)
+    net.centres.pop("east")
+    net.now_s += 31
+    await net.sync(west)
+    await sync.mark_unseen(net.db, 30, net.now_s)
+    await net.turn()
+    assert west.live == [(submitted.job_id, 2)]
+    await net.turn(HOUR_S)
+    assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
+    # Half an hour in the east by the voucher, an hour in the west in cash.
+    assert await cash_fen(net, "startup") == 10**6 - 1_000
+    await assert_proofs(net)
+
+
+async def test_a_centre_whose_agent_never_spoke_and_a_new_pool_of_a_drained_one_get_no_jobs(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    await net.add_centre("east")
+    await net.submit(tenant, job_spec())
+    await net.think()
+    async with net.db.transaction() as tx:
+        assert await attempts.live(tx) == []
+    await net.turn()
+    assert len(net.centres["east"].live) == 1
+    await network.set_drained(net.db, ADMIN, "east", True, net.now_s)
+    await net.offer("east", pool_id="east-new", nodes=4, chips=8)
+    await net.submit(tenant, job_spec())
+    await net.turn()
+    assert len(net.centres["east"].live) == 1
+
+
+async def test_a_second_agent_with_another_journal_is_refused_while_the_first_speaks(net: SmallNetwork) -> None:
+    await net.add_centre("east")
+    await net.turn()
+    second = FakeCentre("east", agent_id="second")
+    with pytest.raises(Conflict) as refused:
+        await net.sync(second)
+    assert refused.value.code == "ANOTHER_AGENT"
+    net.now_s += 31
+    await net.sync(second)
+
+
+async def test_nothing_is_billed_before_the_placement_and_a_jumping_clock_ends_nothing_early(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    east = await net.add_centre("east")
+    await net.turn()
+    (submitted,) = await net.submit(tenant, job_spec())
+    await net.turn()
+    key = (submitted.job_id, 1)
+    net.now_s += 60
+    east.save(key, step=1, at_s=net.now_s)
+    await net.sync(east)
+    east.attempts[key].started_s -= HOUR_S
+    east.end(key, net.now_s - 30, Cause.SUCCEEDED)
+    await net.sync(east)
+    assert await cash_fen(net, "acme") == 10**6 - 16
     await assert_proofs(net)

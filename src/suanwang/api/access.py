@@ -11,6 +11,7 @@ from typing import Any
 
 from litestar import Litestar, Request
 from litestar.connection import ASGIConnection
+from litestar.exceptions import MethodNotAllowedException
 from litestar.handlers.base import BaseRouteHandler
 
 from suanwang.control.daemon import Hub
@@ -70,7 +71,9 @@ class Doorkeeper:
 
 async def guard(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
     """Before every endpoint: an actor with one of its roles, unless it is public."""
-    may: frozenset[Role] = handler.opt["may"]
+    may: frozenset[Role] | None = handler.opt.get("may")
+    if may is None:  # the framework's own answers, such as OPTIONS
+        raise MethodNotAllowedException
     if not may:
         return
     state = connection.app.state

@@ -31,7 +31,9 @@ async def exchange(request: Request[Actor, Any, Any], centre_id: str, data: Sync
         hub.news.set()
     for chunk in data.log_chunks:
         hub.logs.answer(chunk)
-    wait_s = 0 if data.reports or taken.refused else min(max(data.wait_s, 0), MAX_WAIT_S)
+    # A centre that has nothing to say must still be heard before it counts as unseen.
+    longest_s = min(MAX_WAIT_S, hub.unseen_after_s // 3)
+    wait_s = 0 if data.reports or taken.refused else min(max(data.wait_s, 0), longest_s)
     version, orders, logs = await _something_new(hub, centre_id, data.version, wait_s)
     return SyncReply(now_s=hub.clock(), version=version, orders=orders, refused=taken.refused, log_requests=logs)
 
@@ -42,9 +44,11 @@ async def _something_new(
     loop = asyncio.get_running_loop()
     until = loop.time() + wait_s
     bell = hub.bell(centre_id)
+    rung = False
     while True:
-        rung = bell.is_set()
-        bell.clear()
+        if wait_s:  # an exchange that does not wait leaves the bell to the one that does
+            rung = rung or bell.is_set()
+            bell.clear()
         version, orders = await sync.read_orders(hub.db, hub.catalogue, centre_id, since)
         logs = hub.logs.take(centre_id)
         left_s = until - loop.time()

@@ -38,6 +38,7 @@ from suanwang.wire import (
 
 LOG_WAIT_S = 15.0
 MAX_LISTED = 1_000
+MAX_LOG_OFFSET = 2**53
 SPEC_FIELDS = frozenset(item.name for item in fields(JobSpec))
 VARIANT_FIELDS = frozenset(item.name for item in fields(Variant))
 
@@ -212,7 +213,7 @@ async def job_events(request: Request[Actor, Any, Any], reference: str) -> list[
 async def read_log(
     request: Request[Actor, Any, Any],
     reference: str,
-    offset: Annotated[int, Parameter(ge=0)] = 0,
+    offset: Annotated[int, Parameter(ge=0, le=MAX_LOG_OFFSET)] = 0,
     attempt: Annotated[int | None, Parameter(ge=1)] = None,
 ) -> Log:
     """A piece of a job's output, fetched from its centre now."""

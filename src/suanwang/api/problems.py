@@ -91,9 +91,15 @@ def of_depth(_: Request[Any, Any, Any], error: RecursionError) -> Response[bytes
     return problem(422, "The input is not allowed", "TOO_DEEP", "the body is nested too deeply", {})
 
 
+def of_text(_: Request[Any, Any, Any], error: UnicodeDecodeError) -> Response[bytes]:
+    """A body that claims to be text and is none."""
+    return problem(422, "The input is not allowed", "NOT_UTF8", "the body is not UTF-8", {})
+
+
 HANDLERS: dict[Any, Any] = {
     SuanwangError: of_refusal,
     HTTPException: of_http,
     RecursionError: of_depth,
+    UnicodeDecodeError: of_text,
     Exception: of_bug,
 }

@@ -13,7 +13,7 @@ from suanwang.domain.ledger import CASH, Transaction, programme_asset
 from suanwang.domain.metering import billable
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.rating import charge_fen
-from suanwang.domain.voucher import voucher_share_fen
+from suanwang.domain.voucher import share_of_bill_bp, voucher_share_fen
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store import ledger, voucher
@@ -22,6 +22,7 @@ from suanwang.store.db import Connection
 from suanwang.store.job import JobRecord
 from suanwang.store.posting import post
 from suanwang.store.voucher import VoucherRecord
+from suanwang.units import BASIS_POINTS
 
 ACTOR = "network"
 
@@ -54,6 +55,19 @@ async def open_purses(tx: Connection, records: Iterable[JobRecord]) -> dict[UUID
         voucher_fen = amounts.get(programme_asset(used.terms.programme_id), 0) if used else 0
         purses[job_id] = Purse(record, used, amounts.get(CASH, 0), voucher_fen)
     return purses
+
+
+def affordable_fen(purse: Purse, centre_id: str) -> int:
+    """The most that an attempt at a centre may cost, so that a charge always fits into the hold.
+
+    With a voucher that bears the share s of a bill, up to v: the largest x with x - min(floor(s x), v) <= cash.
+    """
+    used = purse.voucher
+    if used is None or used.terms.flow != "offset" or centre_id not in used.centre_ids:
+        return purse.cash_fen
+    own_bp = BASIS_POINTS - share_of_bill_bp(used.terms)
+    covered_fen = purse.cash_fen + purse.voucher_fen
+    return covered_fen if own_bp == 0 else min(covered_fen, purse.cash_fen * BASIS_POINTS // own_bp)
 
 
 async def charge(tx: Connection, purses: dict[UUID, Purse], seen: Iterable[AttemptRecord], now_s: int) -> None:

@@ -16,6 +16,7 @@ from suanwang.store.event import NewEvent
 from suanwang.store.posting import post
 
 NETWORK_ID = "network"
+MAX_NAME_LENGTH = 200
 
 
 async def is_founded(db: Database) -> bool:
@@ -39,8 +40,7 @@ async def found_network(db: Database, secret: str, now_s: int) -> bool:
 async def add_organisation(db: Database, actor: Actor, new: Organisation, call: Call, now_s: int) -> None:
     """Raises Conflict if the id is taken, InvalidInput if it cannot be one."""
     _check_id("id", new.id)
-    if not 1 <= len(new.name) <= 200:
-        raise InvalidInput("name", new.name, "1 to 200 characters")
+    _check_name("name", new.name)
     async with db.transaction() as tx:
         if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
             return
@@ -109,6 +109,8 @@ async def join_centre(
     """
     new = joining.centre
     _check_id("centre.id", new.id)
+    for field, text in (("centre.name", new.name), ("centre.name_zh", new.name_zh), ("centre.city", new.city)):
+        _check_name(field, text)
     if not -90 <= new.latitude <= 90 or not -180 <= new.longitude <= 180:
         raise InvalidInput(
             "centre.latitude, centre.longitude", f"{new.latitude}, {new.longitude}", "degrees on this planet"
@@ -163,6 +165,11 @@ async def top_up(db: Database, actor: Actor, tenant_id: str, amount_fen: int, ca
             tx, now_s, actor.token_id, [NewEvent("topped_up", body={"tenant": tenant_id, "fen": amount_fen})]
         )
         await answer.remember(tx, call, {})
+
+
+def _check_name(field: str, value: str) -> None:
+    if not 1 <= len(value) <= MAX_NAME_LENGTH or not value.isprintable():
+        raise InvalidInput(field, value, f"1 to {MAX_NAME_LENGTH} printable characters")
 
 
 def _check_id(field: str, value: str) -> None:

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from msgspec import Raw
 
+from suanwang.control import meter
 from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import JobSpec, JobState
 from suanwang.domain.scheduling import events as happened
@@ -21,6 +22,7 @@ from suanwang.store import job as jobs
 from suanwang.store.attempt import NewAttempt
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
+from suanwang.units import SECONDS_PER_HOUR
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
@@ -37,6 +39,9 @@ class Brain:
     cursor: tuple[int, int]
     centre_of: dict[str, str] = field(default_factory=dict)
     """Pool -> centre."""
+    seen: set[str] = field(default_factory=set)
+    """Centres whose agent is heard; a new centre is not, until it speaks."""
+    drained: set[str] = field(default_factory=set)
     refused: list[Event] = field(default_factory=list)
     resume: dict[str, Checkpoint] = field(default_factory=dict)
     """Checkpoint that the next attempt of a recovering job starts from."""
@@ -83,13 +88,12 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
         epoch = await event.next_epoch(tx)
     async with db.transaction(snapshot=True) as tx:
         brain = Brain(State(), epoch, (await event.horizon(tx) - 1, 2**62))
-        known = [_pool_set(brain, pool) for pool in await centre.pools(tx)]
-        for known_centre in await centre.centres(tx):
-            seen, drained = not known_centre.unseen, known_centre.drained
-            known += _centre_events(brain, known_centre.centre.id, seen=seen, drained=drained)
-        records = {str(record.id): record for record in await jobs.live(tx)}
+        for record in await centre.centres(tx):
+            _centre_events(brain, record.centre.id, seen=not record.unseen, drained=record.drained)
+        known = [news for pool in await centre.pools(tx) for news in _pool_set(brain, pool)]
+        live = {str(job.id): job for job in await jobs.live(tx)}
         for row in await attempts.live(tx):
-            owner = records[str(row["job_id"])]
+            owner = live[str(row["job_id"])]
             ask = ask_of(
                 owner.spec, catalogue, str(owner.id), owner.tenant_id, owner.submitted_s, attempt=row["number"]
             )
@@ -99,9 +103,8 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
                     ask, row["number"], row["pool_id"], row["variant"], tuple(row["node_names"]), end_s
                 )
             )
-        for record in records.values():
-            if record.state is JobState.QUEUED:
-                known.append(await _queued_again(tx, brain, record, catalogue))
+        waiting = [job for job in live.values() if job.state is JobState.QUEUED]
+        known += [await _queued_again(tx, brain, job, catalogue) for job in waiting]
     brain.refused = known
     return brain
 
@@ -167,7 +170,7 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:
         case "attempt_ended" if row.job_id and row.attempt:
             return [happened.AttemptEnded(row.job_id, row.attempt)]
         case "pool_set":
-            return [_pool_set(brain, from_json(row.body, Pool))]
+            return _pool_set(brain, from_json(row.body, Pool))
         case "centre_seen" | "centre_unseen" if row.centre_id:
             return _centre_events(brain, row.centre_id, seen=row.kind == "centre_seen")
         case "centre_drained" | "centre_resumed" if row.centre_id:
@@ -184,20 +187,27 @@ class QueuedBody:
     resume_from: Checkpoint | None = None
 
 
-def _pool_set(brain: Brain, pool: Pool) -> Event:
-    brain.centre_of[pool.id] = pool.centre_id
-    return happened.PoolSet(pool)
+def _pool_set(brain: Brain, pool: Pool) -> list[Event]:
+    """A pool with the state of its centre, which it may have joined after that was said."""
+    centre_id = brain.centre_of[pool.id] = pool.centre_id
+    return [
+        happened.PoolSet(pool),
+        happened.PoolSeen(pool.id, centre_id in brain.seen),
+        happened.PoolDrained(pool.id, centre_id in brain.drained),
+    ]
 
 
 def _centre_events(
     brain: Brain, centre_id: str, *, seen: bool | None = None, drained: bool | None = None
 ) -> list[Event]:
     found: list[Event] = []
-    for pool_id in (pool_id for pool_id, owner in brain.centre_of.items() if owner == centre_id):
-        if seen is not None:
-            found.append(happened.PoolSeen(pool_id, seen))
-        if drained is not None:
-            found.append(happened.PoolDrained(pool_id, drained))
+    pools = [pool_id for pool_id, owner in brain.centre_of.items() if owner == centre_id]
+    if seen is not None:
+        (brain.seen.add if seen else brain.seen.discard)(centre_id)
+        found += [happened.PoolSeen(pool_id, seen) for pool_id in pools]
+    if drained is not None:
+        (brain.drained.add if drained else brain.drained.discard)(centre_id)
+        found += [happened.PoolDrained(pool_id, drained) for pool_id in pools]
     return found
 
 
@@ -211,13 +221,14 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
         news: list[NewEvent] = []
         new_attempts: list[NewAttempt] = []
         reasons: list[tuple[UUID, int, str]] = []
+        purses = await meter.open_purses(tx, locked.values())
         for decision in placed:
             record = locked.get(UUID(decision.job_id))
             if record is None or record.state is not JobState.QUEUED or record.attempts != decision.attempt - 1:
                 brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "JOB_CHANGED"))
                 continue
             body = to_json(decision)
-            new_attempts.append(_attempt(brain, record, decision, body))
+            new_attempts.append(_attempt(brain, purses[record.id], decision, body))
             reasons.append((record.id, decision.attempt, to_json(decision.reason)))
             news.append(
                 NewEvent(
@@ -235,18 +246,21 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
     return {attempt.centre_id for attempt in new_attempts}
 
 
-def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) -> NewAttempt:
+def _attempt(brain: Brain, purse: meter.Purse, decision: Placed, body: str) -> NewAttempt:
+    record, centre_id = purse.job, brain.centre_of[decision.pool_id]
     spec = record.spec
+    chips = spec.variants[decision.variant].chips_per_node * len(decision.node_names)
     return NewAttempt(
         record.id,
         decision.attempt,
-        brain.centre_of[decision.pool_id],
+        centre_id,
         decision.pool_id,
         decision.variant,
         decision.node_names,
-        spec.variants[decision.variant].chips_per_node * len(decision.node_names),
+        chips,
         spec.walltime_s,
         decision.expected_end_s,
         body,
         brain.resume.get(decision.job_id),
+        meter.affordable_fen(purse, centre_id) * SECONDS_PER_HOUR // (chips * spec.walltime_s),
     )

@@ -11,7 +11,7 @@ from suanwang.domain.centre import Catalogue
 from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, PHASE_RANK, JobSpec, JobState, JobStep, Phase
 from suanwang.domain.metering import Interval, new_usage
 from suanwang.domain.tenant import Actor, require_centre
-from suanwang.errors import InsufficientValue, InvalidInput
+from suanwang.errors import Conflict, InsufficientValue, InvalidInput
 from suanwang.protocol import (
     MAX_REPORTS_PER_SYNC,
     PROTOCOL_VERSION,
@@ -34,6 +34,8 @@ from suanwang.store.posting import post
 MAX_INSTANT_S = 2**40
 MAX_NAME_LENGTH = 200
 MAX_DETAIL_LENGTH = 4_000
+ONE_AGENT_FOR_S = 30
+"""A new journal takes over a centre only when the old one has been silent for so long."""
 MAX_CLOCK_DIFFERENCE_S = 2
 """A centre's clock that differs by more is corrected by the difference, so that no report is lost to a wrong clock."""
 
@@ -88,11 +90,18 @@ async def _greet(
     tx: Connection, actor: Actor, centre_id: str, request: SyncRequest, offset_s: int, now_s: int
 ) -> list[NewEvent]:
     unchanged_s = None if request.unchanged_s is None else min(request.unchanged_s + offset_s, now_s)
-    was_unseen, agent_before = await centre.record_contact(
+    was_unseen, agent_before, heard_s = await centre.record_contact(
         tx, centre_id, request.agent_id, now_s, unchanged_s, request.agent_release, request.driver
     )
     news = [NewEvent("centre_seen", centre_id=centre_id)] if was_unseen else []
     if agent_before not in (None, request.agent_id):
+        if heard_s is not None and now_s - heard_s < ONE_AGENT_FOR_S:
+            # Two agents with a journal each would start every job twice.
+            raise Conflict(
+                f"another agent speaks for {centre_id}; stop it, or wait {ONE_AGENT_FOR_S} s after its last word",
+                code="ANOTHER_AGENT",
+                centre=centre_id,
+            )
         body = {"before": agent_before, "now": request.agent_id}
         news.append(NewEvent("agent_replaced", centre_id=centre_id, body=body))
     return news
@@ -178,9 +187,15 @@ def _refusal(report: Report, code: str, detail: str) -> RefusedReport:
 
 def _merge(record: AttemptRecord, report: Report, offset_s: int, now_s: int) -> _Seen:
     """An attempt with what a newer report adds. Facts once known stay; nothing lies in the future."""
-    started_s = record.started_s if record.started_s is not None else _at(report.started_s, offset_s, now_s)
+    started_s = record.started_s
+    if started_s is None and report.started_s is not None:
+        started_s = max(record.placed_s, min(report.started_s + offset_s, now_s))
     observed_s = min(report.observed_s + offset_s, now_s)
-    ended_s = _at(report.ended_s, offset_s, now_s)
+    ended_s = None
+    if report.ended_s is not None:
+        # A clock that jumps may not end an attempt before what is known of it.
+        known_s = max(record.metered_until_s or 0, started_s or 0, record.placed_s)
+        ended_s = max(known_s, min(report.ended_s + offset_s, now_s))
     checkpoint = record.checkpoint
     if report.checkpoint is not None:
         kept_s = min(report.checkpoint.kept_until_s + offset_s, ended_s or observed_s)
@@ -218,10 +233,6 @@ def _merge(record: AttemptRecord, report: Report, offset_s: int, now_s: int) -> 
         metered_until_s=metered_s,
     )
     return _Seen(record, now, observed, usage)
-
-
-def _at(instant_s: int | None, offset_s: int, now_s: int) -> int | None:
-    return None if instant_s is None else min(instant_s + offset_s, now_s)
 
 
 async def _apply(
@@ -341,15 +352,12 @@ async def _recover(
 async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> None:
     """Bring a job's hold back to what a whole attempt can cost. Raises InsufficientValue."""
     purse = (await meter.open_purses(tx, [record]))[record.id]
-    cash_needed_fen = max(0, record.estimate_fen - purse.cash_fen - _offset_part_fen(purse))
+    # The voucher is left out: the next centre may be one that it does not pay for.
+    cash_needed_fen = max(0, record.estimate_fen - purse.cash_fen)
     hold = movements.hold(
         record.tenant_id, str(record.id), record.attempts + 1, cash_needed_fen, None, 0, now_s, meter.ACTOR
     )
     await post(tx, [hold], now_s)
-
-
-def _offset_part_fen(purse: meter.Purse) -> int:
-    return purse.voucher_fen if purse.voucher is not None and purse.voucher.terms.flow == "offset" else 0
 
 
 def _change(record: JobRecord, state: JobState, reason: dict[str, object], ended_s: int | None = None) -> StateChange:

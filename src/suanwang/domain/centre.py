@@ -118,6 +118,7 @@ class Centre:
 
 
 MAX_NODES_PER_POOL = 100_000
+MAX_NODE_NAME_LENGTH = 200
 MAX_CHIPS_PER_NODE = 1_024
 
 
@@ -132,6 +133,9 @@ def check_pool(pool: Pool) -> None:
     if len(pool.nodes) > MAX_NODES_PER_POOL:
         raise InvalidInput(f"{where}.nodes", len(pool.nodes), f"at most {MAX_NODES_PER_POOL} nodes in one pool")
     names = [node.name for node in pool.nodes]
+    for name in names:
+        if not 1 <= len(name) <= MAX_NODE_NAME_LENGTH or not name.isprintable():
+            raise InvalidInput(f"{where}.nodes", name, f"names of 1 to {MAX_NODE_NAME_LENGTH} printable characters")
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise InvalidInput(f"{where}.nodes", twice, "node names are unique within a pool")

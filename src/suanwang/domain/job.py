@@ -11,6 +11,8 @@ from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
 MAX_NODES = 10_000
 MAX_CHIPS_PER_NODE = 1_024
+MAX_CPUS_PER_NODE = 65_536
+MAX_MEMORY_GIB_PER_NODE = 2**20
 MAX_SCRIPT_LENGTH = 256 * 1024
 MAX_WALLTIME_S = 366 * SECONDS_PER_DAY
 MAX_COUNT = 10_000
@@ -219,11 +221,11 @@ def check(spec: JobSpec) -> None:
         raise InvalidInput("max_recoveries", spec.max_recoveries, "0 to 100")
     if not 0 <= spec.max_restarts_on_errors <= 100:
         raise InvalidInput("max_restarts_on_errors", spec.max_restarts_on_errors, "0 to 100")
-    if not 1 <= len(spec.variants) <= 32:
-        raise InvalidInput("variants", len(spec.variants), "1 to 32 variants")
-    for i, variant in enumerate(spec.variants):
-        if not 1 <= variant.chips_per_node <= MAX_CHIPS_PER_NODE:
-            raise InvalidInput(f"variants[{i}].chips_per_node", variant.chips_per_node, f"1 to {MAX_CHIPS_PER_NODE}")
+    _check_variants(spec.variants)
+    if not 1 <= len(spec.use) <= 64 or not spec.use.isprintable():
+        raise InvalidInput("use", spec.use, "1 to 64 printable characters, like training")
+    if len(spec.recover_on_exit_codes) > 256 or not all(0 <= code <= 255 for code in spec.recover_on_exit_codes):
+        raise InvalidInput("recover_on_exit_codes", len(spec.recover_on_exit_codes), "at most 256 codes from 0 to 255")
     for key, value in spec.envs.items():
         if not key.isascii() or not key.replace("_", "a").isalnum() or key[0].isdigit():
             raise InvalidInput(f"envs.{key}", key, "names of letters, digits and underscores")
@@ -233,3 +235,16 @@ def check(spec: JobSpec) -> None:
         raise InvalidInput("envs", len(spec.envs), f"at most 256 variables and {MAX_SCRIPT_LENGTH} characters")
     if len(spec.labels) > 64 or any(len(k) + len(v) > 512 for k, v in spec.labels.items()):
         raise InvalidInput("labels", len(spec.labels), "at most 64 labels of 512 characters")
+
+
+def _check_variants(variants: tuple[Variant, ...]) -> None:
+    if not 1 <= len(variants) <= 32:
+        raise InvalidInput("variants", len(variants), "1 to 32 variants")
+    for i, variant in enumerate(variants):
+        if not 1 <= variant.chips_per_node <= MAX_CHIPS_PER_NODE:
+            raise InvalidInput(f"variants[{i}].chips_per_node", variant.chips_per_node, f"1 to {MAX_CHIPS_PER_NODE}")
+        if not 0 <= variant.cpus_per_node <= MAX_CPUS_PER_NODE:
+            raise InvalidInput(f"variants[{i}].cpus_per_node", variant.cpus_per_node, f"0 to {MAX_CPUS_PER_NODE}")
+        if not 0 <= variant.memory_gib_per_node <= MAX_MEMORY_GIB_PER_NODE:
+            allowed = f"0 to {MAX_MEMORY_GIB_PER_NODE}"
+            raise InvalidInput(f"variants[{i}].memory_gib_per_node", variant.memory_gib_per_node, allowed)

@@ -26,6 +26,8 @@ class NewAttempt:
     decision: str
     """The placement with its reasons, as JSON."""
     resume_from: Checkpoint | None
+    max_fen_per_chip_hour: int
+    """What the job's hold covers: a price that rose while the job waited is not passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class AttemptRecord:
     charged_fen: int
     settled: bool
     walltime_s: int
+    placed_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +120,7 @@ async def insert(tx: Connection, attempts: list[NewAttempt], now_s: int) -> None
         [x.expected_end_s for x in a],
         [x.decision for x in a],
         [x.resume_from and to_json(x.resume_from) for x in a],
+        [x.max_fen_per_chip_hour for x in a],
     )
 
 
@@ -261,4 +265,5 @@ def _record(row: Row) -> AttemptRecord:
         row["charged_fen"],
         row["settled"],
         row["walltime_s"],
+        row["placed_s"],
     )

@@ -95,12 +95,12 @@ async def set_drained(tx: Connection, centre_id: str, drained: bool) -> bool:
 
 async def record_contact(
     tx: Connection, centre_id: str, agent_id: str, seen_s: int, unchanged_s: int | None, release: str, driver: str
-) -> tuple[bool, str | None]:
-    """Returns whether the centre was unseen before, and which agent spoke for it before."""
+) -> tuple[bool, str | None, int | None]:
+    """Returns whether the centre was unseen before, which agent spoke for it before, and when."""
     row = await tx.fetchrow(_SQL["record_contact"], centre_id, agent_id, seen_s, unchanged_s, release, driver)
     if row is None:
         raise NotFound(f"no centre {centre_id}", centre=centre_id)
-    return row["unseen"], row["agent_id"]
+    return row["unseen"], row["agent_id"], row["seen_before_s"]
 
 
 async def mark_unseen(tx: Connection, silent_since_s: int) -> list[str]:

@@ -4,11 +4,12 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from suanwang.domain.job import JobSpec, JobState
-from suanwang.errors import NotFound
+from suanwang.errors import Conflict, NotFound
 from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
 _SQL = queries("job")
+START_OF_ID = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,10 +120,15 @@ async def job(tx: Connection, job_id: UUID) -> Row:
 
 
 async def find(tx: Connection, tenant_id: str | None, reference: str) -> UUID:
-    """A job by id, start of its id, number or name (the newest of that name). Raises NotFound."""
+    """A job by id, number, name (the newest of that name), or a start of its id of six characters or more.
+
+    Raises NotFound; Conflict if a start fits several.
+    """
     rows = await tx.fetch(_SQL["find"], tenant_id, reference)
     if not rows:
         raise NotFound(f"no job {reference}", job=reference)
+    if len(rows) > 1 and rows[0]["rank"] == START_OF_ID:
+        raise Conflict(f"several jobs begin with {reference}; give more of the id", code="AMBIGUOUS", job=reference)
     found: UUID = rows[0]["id"]
     return found
 

@@ -66,7 +66,7 @@ async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]]) -
     except asyncpg.CheckViolationError as error:
         if error.constraint_name != "account_covers":
             raise
-        raise InsufficientValue("an account does not cover this movement", detail=error.detail or "") from None
+        raise InsufficientValue("an account does not cover this movement") from None
 
 
 def _accounts(transactions: Iterable[Transaction]) -> list[Account]:

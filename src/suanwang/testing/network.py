@@ -72,18 +72,34 @@ class SmallNetwork:
     ) -> FakeCentre:
         owner = Organisation(f"{centre_id}-org", centre_id.title(), OrganisationKind.CENTRE, {})
         await network.add_organisation(self.db, ADMIN, owner, self.call(ADMIN), self.now_s)
+        await self.offer(
+            centre_id, chip=chip, nodes=nodes, chips=chips, fen_per_chip_hour=fen_per_chip_hour, provider=provider
+        )
+        self.centres[centre_id] = FakeCentre(centre_id)
+        return self.centres[centre_id]
+
+    async def offer(
+        self,
+        centre_id: str,
+        *,
+        pool_id: str | None = None,
+        chip: str = "a100-sxm-80g",
+        nodes: int = 2,
+        chips: int = 8,
+        fen_per_chip_hour: int = 1_000,
+        provider: dict[str, object] | None = None,
+    ) -> None:
+        """A centre joins with one pool, or changes it, or adds one."""
         pool = Pool(
-            f"{centre_id}-pool",
+            pool_id or f"{centre_id}-pool",
             centre_id,
             chip,
             tuple(Node(f"n{i}", chips, 64) for i in range(nodes)),
             Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY),
         )
         where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
-        joining = Joining(where, (pool,))
-        await network.join_centre(self.db, self.catalogue, ADMIN, joining, owner.id, self.call(ADMIN), self.now_s)
-        self.centres[centre_id] = FakeCentre(centre_id)
-        return self.centres[centre_id]
+        joining, owner = Joining(where, (pool,)), f"{centre_id}-org"
+        await network.join_centre(self.db, self.catalogue, ADMIN, joining, owner, self.call(ADMIN), self.now_s)
 
     async def submit(self, actor: Actor, *specs: JobSpec, key: str | None = None) -> list[SubmittedJob]:
         return await submit.submit_jobs(self.db, self.catalogue, actor, specs, self.call(actor, key), self.now_s)

@@ -1,17 +1,19 @@
 -- name: insert_attempts
 insert into attempt (job_id, number, centre_id, pool_id, variant, node_names, chips, fen_per_chip_hour, bills_lost_work,
     walltime_s, placed_s, expected_end_s, decision, resume_from)
-select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, string_to_array(a.node_names, E'\n'), a.chips, p.fen_per_chip_hour,
+select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, string_to_array(a.node_names, E'\n'), a.chips,
+    least(p.fen_per_chip_hour, a.max_fen_per_chip_hour),
     p.bills_lost_work, a.walltime_s, $1, a.expected_end_s, a.decision::jsonb, a.resume_from::jsonb
 from unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[], $9::bigint[], $10::bigint[],
-    $11::text[], $12::text[])
-    a (job_id, number, centre_id, pool_id, variant, node_names, chips, walltime_s, expected_end_s, decision, resume_from)
+    $11::text[], $12::text[], $13::bigint[])
+    a (job_id, number, centre_id, pool_id, variant, node_names, chips, walltime_s, expected_end_s, decision, resume_from,
+       max_fen_per_chip_hour)
 join pool p on p.id = a.pool_id
 
 -- name: lock
 select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, a.chips, a.fen_per_chip_hour, a.bills_lost_work, a.phase, a.cause,
     a.sequence, a.wanted, a.started_s, a.observed_s, a.ended_s, a.checkpoint::text as checkpoint, a.metered_until_s,
-    a.charged_until_s, a.charged_chip_s, a.charged_fen, a.settled, a.walltime_s
+    a.charged_until_s, a.charged_chip_s, a.charged_fen, a.settled, a.walltime_s, a.placed_s
 from attempt a
 where (a.job_id, a.number) in (select * from unnest($1::uuid[], $2::int[]))
 order by a.job_id, a.number for no key update

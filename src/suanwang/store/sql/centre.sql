@@ -42,7 +42,7 @@ update centre set drained = $2 where id = $1 and drained <> $2 returning id
 update centre_contact k set seen_s = greatest(k.seen_s, $3), unchanged_s = greatest(k.unchanged_s, $4),
     agent_id = $2, agent_release = $5, driver = $6, unseen = false
 from centre_contact before where k.centre_id = $1 and before.centre_id = $1
-returning before.unseen, before.agent_id
+returning before.unseen, before.agent_id, before.seen_s as seen_before_s
 
 -- name: mark_unseen
 update centre_contact set unseen = true where not unseen and (seen_s is null or seen_s < $1) returning centre_id

@@ -39,9 +39,10 @@ select j.id, j.number, j.tenant_id, j.name, j.spec::text as spec, j.state, j.att
 from job j where j.id = $1
 
 -- name: find
-select id from job where ($1::text is null or tenant_id = $1)
-    and (starts_with(id::text, $2) or number::text = $2 or name = $2)
-order by number desc limit 2
+select id, case when id::text = $2 or number::text = $2 then 0 when name = $2 then 1 else 2 end as rank from job
+where ($1::text is null or tenant_id = $1)
+    and (number::text = $2 or name = $2 or (length($2) >= 6 and starts_with(id::text, lower($2))))
+order by rank, number desc limit 2
 
 -- name: list
 select j.id, j.number, j.tenant_id, j.name, j.state, j.attempts, j.estimate_fen, j.charged_fen, j.voucher_fen,
