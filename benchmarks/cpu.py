@@ -1,4 +1,4 @@
-"""CPU time: what a shared machine cannot hide. A rate falls when others take the cores, the work behind a job hardly."""
+"""CPU time: what a shared machine cannot hide. A rate falls when others take the cores, the work behind it hardly."""
 
 from dataclasses import dataclass
 
