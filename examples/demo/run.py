@@ -13,6 +13,7 @@ Nothing here is special: the hub, the agents and the calls are those of any inst
 import argparse
 import asyncio
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -39,6 +40,7 @@ def main() -> int:
     home.chmod(0o755)  # the database runs as another user when we are root
     processes = Processes(home)
     keep = False
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         found = asyncio.run(_play(processes))
         _tell(found, json=options.json)

@@ -1,6 +1,7 @@
 """A whole network as processes of this machine: one hub, one agent for each centre; for demonstrations and tests."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import socket
@@ -103,7 +104,7 @@ class Processes:
             raise Failed(f"{name} ended with {code}:\n{log}", code="PROCESS_ENDED")
 
     def stop(self) -> None:
-        """Agents first, then the hub, which stops its database."""
+        """Agents first, then the hub, which stops its database; and the jobs, which would outlive both."""
         for name in sorted(self.running, key=lambda name: name == "hub"):
             process = self.running[name]
             process.terminate()
@@ -113,6 +114,22 @@ class Processes:
                 process.kill()
                 process.wait()
         self.running.clear()
+        for pid in self.jobs():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+    def jobs(self) -> list[int]:
+        """Processes of jobs that the agents of this network started, by the mark that they carry."""
+        mark = f"SUANWANG_RUN_FOLDER={self.home}/".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            try:
+                marks = (entry / "environ").read_bytes().split(b"\0") if entry.name.isdigit() else []
+            except OSError:
+                continue
+            if any(variable.startswith(mark) for variable in marks):
+                found.append(int(entry.name))
+        return found
 
 
 def worker_of(job_id: str, attempt: int, word: str) -> int | None:
