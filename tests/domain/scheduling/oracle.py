@@ -1,6 +1,7 @@
 """The same rules, written to be obvious and not to be fast: dictionaries, and one look at every single second."""
 
 from dataclasses import dataclass, field
+from math import log2, log10
 
 from suanwang.domain.centre import Node, Pool
 from suanwang.domain.scheduling.decisions import Decision, Placed
@@ -72,6 +73,7 @@ class Oracle:
     reservations: list[Reservation] = field(default_factory=list)
     not_before_s: dict[str, int] = field(default_factory=dict)
     now_s: int = 0
+    backfill: str = "beside"
 
     # --- events ---
 
@@ -152,9 +154,17 @@ class Oracle:
     def start_s(self, ask: Ask, pool_id: str, variant: int) -> int:
         first_s = max(self.now_s, self.not_before_s.get(pool_id, self.now_s))
         for start_s in range(first_s, first_s + HORIZON_S):
+            if start_s == self.now_s and self.overtakes(pool_id, ask.walltime_s):
+                continue
             if len(self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)) >= ask.num_nodes:
                 return start_s
         raise AssertionError("no start within the horizon")
+
+    def overtakes(self, pool_id: str, walltime_s: int) -> bool:
+        """Whether a start now is against the policy, even where it delays nobody."""
+        held_s = [held.start_s for held in self.reservations if held.pool_id == pool_id]
+        end_s, shadow_s = self.now_s + walltime_s, min(held_s, default=10**9)
+        return {"beside": False, "until": end_s > shadow_s, "before": end_s >= shadow_s}[self.backfill]
 
     def choose(self, policy: Policy, ask: Ask, pool_id: str, variant: int, start_s: int) -> tuple[str, ...]:
         fitting = self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)
@@ -225,12 +235,39 @@ class Oracle:
     # --- passes ---
 
     def in_order(self, policy: Policy) -> list[Attempt]:
-        def key(attempt: Attempt) -> tuple[int, int, str]:
+        def key(attempt: Attempt) -> tuple[float, int, str]:
             ask = attempt.ask
-            first = {"fcfs": 0, "sjf": ask.walltime_s, "priority": -ask.priority}[policy.order]
+            wait_s, chips = self.now_s - ask.submitted_s, ask.num_nodes * ask.variants[0].chips_per_node
+            relative = wait_s / ask.walltime_s
+            first = {
+                "fcfs": 0.0,
+                "sjf": ask.walltime_s,
+                "priority": -ask.priority,
+                "given": 0.0,
+                "f1": log10(ask.walltime_s) * chips + 870.0 * log10(max(ask.submitted_s, 1e-300)),
+                "wfp3": -relative * relative * relative * chips,
+                "unicef": -wait_s / (log2(max(chips, 2)) * ask.walltime_s),
+            }[policy.order]
             return first, ask.submitted_s, ask.job_id
 
         return sorted(self.queued.values(), key=key)
+
+    def may_change(self, policy: Policy, attempt: Attempt, holders: dict[str, int]) -> bool:
+        """A job that was told before is looked at again only if it could start now, or could hold a reservation."""
+        if attempt.ask.job_id not in self.said:
+            return True
+        held, self.reservations = self.reservations, []
+        variants = range(len(attempt.ask.variants))
+        open_pairs = [(p, v) for p in self.pools for v in variants if self.refusal(attempt.ask, p, v) is None]
+        may = any(self.matters(policy, attempt.ask, *pair, holders[pair[0]]) for pair in open_pairs)
+        self.reservations = held
+        return may or not open_pairs
+
+    def matters(self, policy: Policy, ask: Ask, pool_id: str, variant: int, holders: int) -> bool:
+        if policy.reservation_depth == 0:
+            return self.not_before_s.get(pool_id, self.now_s) <= self.now_s
+        free_now = self.fitting(ask, pool_id, variant, self.now_s, 1)
+        return holders < policy.reservation_depth or len(free_now) >= ask.num_nodes
 
     def reserve(self, policy: Policy, ask: Ask, pool_id: str, variant: int, start_s: int) -> None:
         wanted = ask.variants[variant]
@@ -244,11 +281,13 @@ class Oracle:
         self.now_s = now_s
         for event in events:
             self.apply(event)
-        self.reservations, self.not_before_s = [], {}
+        self.reservations, self.not_before_s, self.backfill = [], {}, policy.backfill
         holders = dict.fromkeys(self.pools, 0)
         answers = []
         for attempt in self.in_order(policy):
             ask = attempt.ask
+            if not self.may_change(policy, attempt, holders):
+                continue
             best, shut, outlook = self.survey(ask)
             if best is None:
                 answer = Answer(ask.job_id, "NO_POOL_OPEN" if shut else "NO_POOL_FITS", None, outlook=outlook)
@@ -279,7 +318,7 @@ class Oracle:
         return answers
 
     def quote(self, policy: Policy, now_s: int, ask: Ask) -> dict[str, tuple[int, str, int | None, int]]:
-        self.now_s, self.reservations, self.not_before_s = now_s, [], {}
+        self.now_s, self.reservations, self.not_before_s, self.backfill = now_s, [], {}, policy.backfill
         held = self.queued.get(ask.job_id)
         self.queued[ask.job_id] = Attempt(ask, ask.attempt)
         for attempt in self.in_order(policy)[: policy.quote_ahead]:

@@ -5,7 +5,8 @@ from typing import Literal, get_args
 
 from suanwang.errors import InvalidInput
 
-Order = Literal["fcfs", "sjf", "priority"]
+Order = Literal["fcfs", "sjf", "priority", "f1", "given", "wfp3", "unicef"]
+Backfill = Literal["beside", "until", "before"]
 Placement = Literal["best_fit", "first_fit"]
 
 STRICT_FIFO = 0
@@ -19,7 +20,15 @@ class Policy:
     """How the queue is served. Ties are broken by time of submission, then by job id."""
 
     order: Order = "priority"
-    """fcfs: by submission; sjf: shortest walltime first; priority: highest first, then by submission."""
+    """fcfs: by submission; sjf: shortest walltime first; priority: highest first, then by submission.
+
+    f1: log10(walltime) x chips + 870 log10(submitted), of Carastan-Santos and de Camargo (SC 2017), with times from the
+    start of the trace. wfp3: -(wait / walltime)^3 x chips and unicef: -wait / (log2(chips) walltime), of Tang et al.
+    (CLUSTER 2009); they change with time. given: by a score that comes with each job, least first.
+    """
+    backfill: Backfill = "beside"
+    """Who may overtake a reservation. beside: who does not delay it; until: who ends by its start, even where it would
+    fit beside it (as some simulators have it); before: who ends before its start."""
     reservation_depth: int = EASY
     """How many waiting jobs of each pool hold a reservation. 0: nobody overtakes at a pool where a job waits."""
     placement: Placement = "best_fit"
@@ -32,6 +41,8 @@ class Policy:
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):
             raise InvalidInput("order", self.order, ", ".join(get_args(Order)))
+        if self.backfill not in get_args(Backfill):
+            raise InvalidInput("backfill", self.backfill, ", ".join(get_args(Backfill)))
         if self.placement not in get_args(Placement):
             raise InvalidInput("placement", self.placement, ", ".join(get_args(Placement)))
         if not 0 <= self.reservation_depth <= CONSERVATIVE:

@@ -124,7 +124,14 @@ class State:
             slot = len(self.job_at)
             self.job_at.append(None)
             t = self.tables
-            self.tables = t._replace(jobs=grown(t.jobs, 1, slot + 1), queue=grown(t.queue, 0, slot + 1))
+            self.tables = t._replace(
+                jobs=grown(t.jobs, 1, slot + 1),
+                queue=grown(t.queue, 0, slot + 1),
+                fresh=grown(t.fresh, 0, slot + 1),
+                scores=grown(t.scores, 0, slot + 1),
+                spare=grown(t.spare, 0, slot + 1),
+            )
+        self.tables.scores[slot] = 0.0
         self._arrivals += 1
         self.tables.jobs[:, slot] = (
             ask.num_nodes,
@@ -140,6 +147,7 @@ class State:
             *(-1,) * (JOB.tie - JOB.said),
             *unpack(f">{TIE_WORDS}q", ask.job_id.encode()[: 8 * TIE_WORDS].ljust(8 * TIE_WORDS, b"\0")),
             self._arrivals,
+            0,
         )
         job = self.job_at[slot] = Job(ask, attempt, slot)
         return job

@@ -33,6 +33,11 @@ class SizeColumns(NamedTuple):
     evicted: int = 6
     """Profiles given up for another since the start."""
     order: int = 7
+    backfill: int = 8
+    fresh: int = 9
+    """Jobs that came and have no place in the queue yet."""
+    gone: int = 10
+    """Jobs that left the queue and are still in it."""
 
 
 class PoolColumns(NamedTuple):
@@ -125,6 +130,8 @@ class JobColumns(NamedTuple):
     tie: int = 18
     """First of the words of its id."""
     arrival: int = 18 + TIE_WORDS
+    waits: int = 19 + TIE_WORDS
+    """1 while it is in the queue."""
 
 
 class RowColumns(NamedTuple):
@@ -212,12 +219,27 @@ class Orders(NamedTuple):
     fcfs: int = 0
     sjf: int = 1
     priority: int = 2
+    f1: int = 3
+    given: int = 4
+    """By a score that comes with the job."""
+    wfp3: int = 5
+    """From here on, scores change with time."""
+    unicef: int = 6
 
 
 class Objectives(NamedTuple):
     cheapest: int = 0
     soonest: int = 1
     balanced: int = 2
+
+
+class Backfills(NamedTuple):
+    """Who may overtake a reservation. `beside`: who delays it nowhere; `until`: who ends by its start; `before`: who
+    ends before it."""
+
+    beside: int = 0
+    until: int = 1
+    before: int = 2
 
 
 class Codes(NamedTuple):
@@ -245,6 +267,7 @@ SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), Sh
 JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
 OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
+BACKFILL = Backfills()
 
 
 class Tables(NamedTuple):
@@ -261,6 +284,12 @@ class Tables(NamedTuple):
     """[kind of chip set, pool]: 1 if the pool's chip is in the set."""
     queue: Array
     """Jobs that wait, in the policy's order."""
+    fresh: Array
+    """Jobs that came since."""
+    scores: npt.NDArray[np.float64]
+    """What the policy's order makes of each job: less is first."""
+    spare: Array
+    """For sorting."""
     prices: Array
     """[row, pool] for the whole walltime."""
     codes: Array

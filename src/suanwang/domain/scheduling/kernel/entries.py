@@ -1,13 +1,13 @@
 """What Python calls."""
 
-from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, OP_KIND, POOL, ROW, SIZE, Array, Tables
-from suanwang.domain.scheduling.kernel.compiling import entry, fingerprint, forget_stale
+from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, OP_KIND, ORDER, POOL, ROW, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.compiling import compiled, entry, fingerprint, forget_stale
 from suanwang.domain.scheduling.kernel.fit import match, price_fen, survey
 from suanwang.domain.scheduling.kernel.holds import close_pass, open_pass
 from suanwang.domain.scheduling.kernel.nodes import allocate, level_of, mark, move_end, release
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
-from suanwang.domain.scheduling.kernel.profile import count_free
-from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position
+from suanwang.domain.scheduling.kernel.profile import has_free
+from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position, reorder, score, settle
 
 
 @entry
@@ -28,8 +28,39 @@ def apply(t: Tables, ops: Array, nodes: Array) -> None:
         elif kind == OP_KIND.move_end:
             move_end(t, job, end_s)
         elif kind == OP_KIND.rematch:
+            settle(t)
             for place in range(t.size[SIZE.queued]):
                 match(t, t.queue[place], pool)
+    settle(t)
+
+
+@entry
+def set_order(t: Tables, order: int, now_s: int) -> None:
+    """Have the queue in another order."""
+    settle(t)
+    t.size[SIZE.order] = order
+    reorder(t, now_s)
+
+
+@compiled
+def _may_change(t: Tables, job: int, now_s: int, depth: int) -> bool:
+    """Whether a job that was told it waits could start now somewhere, reservations aside, or hold one; or none is open.
+
+    This is what lets a pass go by a long queue: everybody else waits on, and nothing new is said of it.
+    """
+    first, num_nodes, shut = t.jobs[JOB.row, job], t.jobs[JOB.nodes, job], True
+    for row in range(first, first + t.jobs[JOB.rows, job]):
+        chips, cpus = t.rows[ROW.chips, row], t.rows[ROW.cpus, row]
+        for pool in range(t.size[SIZE.pools]):
+            if t.codes[row, pool] != CODE.fits or not t.pools[POOL.seen, pool] or t.pools[POOL.drained, pool]:
+                continue
+            shut = False
+            if depth == 0:
+                if t.pools[POOL.not_before_s, pool] <= now_s:
+                    return True
+            elif t.pools[POOL.holders, pool] < depth or has_free(t, pool, chips, cpus, num_nodes):
+                return True
+    return shut
 
 
 @entry
@@ -39,16 +70,23 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
 
     `stride`: how far apart the outlooks of two answers lie; 0 keeps none.
     """
+    if t.size[SIZE.order] >= ORDER.wfp3:
+        reorder(t, now_s)
     open_pass(t)
     waiting, news, used = 0, 0, 0
     for place in range(t.size[SIZE.queued]):
         job = t.queue[place]
+        if t.jobs[JOB.said, job] >= 0 and not _may_change(t, job, now_s, depth):
+            t.queue[waiting] = job
+            waiting += 1
+            continue
         pool, variant, start_s, price = survey(t, job, now_s, outlook, news * stride)
         row = t.jobs[JOB.row, job] + variant
         code = CODE.no_pool_fits if pool == -1 else CODE.no_pool_open
         pool = max(pool, -1)
         if pool >= 0 and start_s == now_s:
             code = CODE.placed
+            t.jobs[JOB.waits, job] = 0
             nodes = picked[used : used + t.jobs[JOB.nodes, job]]
             pick(t, job, pool, row, now_s, first_fit, nodes)
             allocate(t, job, pool, row, now_s + t.jobs[JOB.walltime_s, job], nodes)
@@ -56,7 +94,7 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
             t.queue[waiting] = job
             waiting += 1
         if pool >= 0 and start_s > now_s:
-            enough = count_free(t, pool, t.rows[ROW.chips, row], t.rows[ROW.cpus, row]) >= t.jobs[JOB.nodes, job]
+            enough = has_free(t, pool, t.rows[ROW.chips, row], t.rows[ROW.cpus, row], t.jobs[JOB.nodes, job])
             code = CODE.waits_behind_others if enough else CODE.waits_for_chips
             if depth == 0:
                 t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
@@ -86,6 +124,9 @@ def foresee(t: Tables, job: int, now_s: int, fifo: bool, first_fit: bool, ahead:
     """
     for pool in range(t.size[SIZE.pools]):
         match(t, job, pool)
+    t.scores[job] = score(t, job, now_s)
+    if t.size[SIZE.order] >= ORDER.wfp3:
+        reorder(t, now_s)
     open_pass(t)
     count = min(position(t, job), ahead)
     for place in range(count):
