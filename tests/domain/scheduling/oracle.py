@@ -269,6 +269,16 @@ class Oracle:
         free_now = self.fitting(ask, pool_id, variant, self.now_s, 1)
         return holders < policy.reservation_depth or len(free_now) >= ask.num_nodes
 
+    def is_news(self, answer: Answer, held_at: str | None) -> bool:
+        """A start; the first word; pools shut or open again; a reservation at a pool."""
+        said = self.said.get(answer.job_id)
+        if said is None or answer.code == "PLACED":
+            return True
+        shut = {"NO_POOL_FITS", "NO_POOL_OPEN"}
+        if answer.code in shut or said[0] in shut:
+            return answer.code != said[0]
+        return held_at is not None and held_at != said[1]
+
     def reserve(self, policy: Policy, ask: Ask, pool_id: str, variant: int, start_s: int) -> None:
         wanted = ask.variants[variant]
         nodes = self.choose(policy, ask, pool_id, variant, start_s)
@@ -289,6 +299,7 @@ class Oracle:
             if not self.may_change(policy, attempt, holders):
                 continue
             best, shut, outlook = self.survey(ask)
+            held_at: str | None = None
             if best is None:
                 answer = Answer(ask.job_id, "NO_POOL_OPEN" if shut else "NO_POOL_FITS", None, outlook=outlook)
             else:
@@ -310,10 +321,11 @@ class Oracle:
                     elif holders[pool_id] < policy.reservation_depth:
                         holders[pool_id] += 1
                         self.reserve(policy, ask, pool_id, variant, start_s)
-            if answer.code == "PLACED" or self.said.get(ask.job_id) != (answer.code, answer.pool_id):
+                        held_at = pool_id
+            if self.is_news(answer, held_at):
                 answers.append(answer)
-            if answer.code != "PLACED":
-                self.said[ask.job_id] = (answer.code, answer.pool_id)
+                if answer.code != "PLACED":
+                    self.said[ask.job_id] = (answer.code, held_at)
         self.reservations, self.not_before_s = [], {}
         return answers
 

@@ -45,7 +45,8 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job waits, for the first time or for another reason or pool than before."""
+    """A job waits: told when it comes, when all pools shut or one opens again, and when it gets a reservation at a pool
+    (again only if at another). What it waits for at any moment, `scheduler.quote` tells."""
 
     job_id: str
     reason: Reason

@@ -118,7 +118,7 @@ class JobColumns(NamedTuple):
     only_centre: int = 8
     max_cost_fen: int = 9
     said: int = 10
-    """The reason of the last answer while it waits, and the pool of that answer."""
+    """The reason of the last answer while it waits, and the pool where it had a reservation then."""
     said_pool: int = 11
     pool: int = 12
     variant: int = 13

@@ -63,6 +63,15 @@ def _may_change(t: Tables, job: int, now_s: int, depth: int) -> bool:
     return shut
 
 
+@compiled
+def _is_news(t: Tables, job: int, code: int, pool: int, held: bool) -> bool:
+    """A start; waiting at all, or no longer; a place in front of the queue. Not every change of what it waits for."""
+    said = t.jobs[JOB.said, job]
+    if said < 0 or code in (CODE.placed, CODE.no_pool_fits, CODE.no_pool_open):
+        return code != said
+    return said in (CODE.no_pool_fits, CODE.no_pool_open) or (held and t.jobs[JOB.said_pool, job] != pool)
+
+
 @entry
 def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answers: Array, outlook: Array,
          picked: Array) -> int:  # fmt: skip
@@ -82,7 +91,7 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
             continue
         pool, variant, start_s, price = survey(t, job, now_s, outlook, news * stride)
         row = t.jobs[JOB.row, job] + variant
-        code = CODE.no_pool_fits if pool == -1 else CODE.no_pool_open
+        code, held = CODE.no_pool_fits if pool == -1 else CODE.no_pool_open, False
         pool = max(pool, -1)
         if pool >= 0 and start_s == now_s:
             code = CODE.placed
@@ -100,8 +109,9 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
                 t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
             elif t.pools[POOL.holders, pool] < depth:
                 hold_nodes(t, job, pool, row, start_s, now_s, first_fit)
-        if code == CODE.placed or code != t.jobs[JOB.said, job] or pool != t.jobs[JOB.said_pool, job]:
-            t.jobs[JOB.said, job], t.jobs[JOB.said_pool, job] = code, pool
+                held = True
+        if _is_news(t, job, code, pool, held):
+            t.jobs[JOB.said, job], t.jobs[JOB.said_pool, job] = code, pool if held else -1
             answers[ANSWER.job, news], answers[ANSWER.code, news], answers[ANSWER.pool, news] = job, code, pool
             answers[ANSWER.variant, news], answers[ANSWER.start_s, news], answers[ANSWER.price_fen, news] = (
                 variant,
