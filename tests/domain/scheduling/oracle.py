@@ -252,23 +252,6 @@ class Oracle:
 
         return sorted(self.queued.values(), key=key)
 
-    def may_change(self, policy: Policy, attempt: Attempt, holders: dict[str, int]) -> bool:
-        """A job that was told before is looked at again only if it could start now, or could hold a reservation."""
-        if attempt.ask.job_id not in self.said:
-            return True
-        held, self.reservations = self.reservations, []
-        variants = range(len(attempt.ask.variants))
-        open_pairs = [(p, v) for p in self.pools for v in variants if self.refusal(attempt.ask, p, v) is None]
-        may = any(self.matters(policy, attempt.ask, *pair, holders[pair[0]]) for pair in open_pairs)
-        self.reservations = held
-        return may or not open_pairs
-
-    def matters(self, policy: Policy, ask: Ask, pool_id: str, variant: int, holders: int) -> bool:
-        if policy.reservation_depth == 0:
-            return self.not_before_s.get(pool_id, self.now_s) <= self.now_s
-        free_now = self.fitting(ask, pool_id, variant, self.now_s, 1)
-        return holders < policy.reservation_depth or len(free_now) >= ask.num_nodes
-
     def is_news(self, answer: Answer, held_at: str | None) -> bool:
         """A start; the first word; pools shut or open again; a reservation at a pool."""
         said = self.said.get(answer.job_id)
@@ -293,11 +276,9 @@ class Oracle:
             self.apply(event)
         self.reservations, self.not_before_s, self.backfill = [], {}, policy.backfill
         holders = dict.fromkeys(self.pools, 0)
-        answers = []
+        answers, waiting = [], 0
         for attempt in self.in_order(policy):
             ask = attempt.ask
-            if not self.may_change(policy, attempt, holders):
-                continue
             best, shut, outlook = self.survey(ask)
             held_at: str | None = None
             if best is None:
@@ -318,10 +299,11 @@ class Oracle:
                     answer.code = "WAITS_BEHIND_OTHERS" if free_now >= ask.num_nodes else "WAITS_FOR_CHIPS"
                     if policy.reservation_depth == 0:
                         self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), start_s)
-                    elif holders[pool_id] < policy.reservation_depth:
+                    elif waiting < policy.reserve_ahead and holders[pool_id] < policy.reservation_depth:
                         holders[pool_id] += 1
                         self.reserve(policy, ask, pool_id, variant, start_s)
                         held_at = pool_id
+            waiting += answer.code != "PLACED"
             if self.is_news(answer, held_at):
                 answers.append(answer)
                 if answer.code != "PLACED":

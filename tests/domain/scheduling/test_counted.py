@@ -69,6 +69,7 @@ POLICIES = st.builds(
     Policy,
     order=st.sampled_from(["fcfs", "sjf", "priority", "f1", "wfp3", "unicef"]),
     reservation_depth=st.integers(0, 1),
+    reserve_ahead=st.sampled_from([1, 3, 1_000]),
     backfill=st.sampled_from(["beside", "until", "before"]),
     outlook=st.just(False),
 )

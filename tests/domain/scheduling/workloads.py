@@ -81,6 +81,7 @@ POOL_IDS = ("p1", "p2", "p3")
 policies = st.builds(
     Policy,
     order=st.sampled_from(["fcfs", "sjf", "priority", "f1", "wfp3", "unicef"]),
+    reserve_ahead=st.sampled_from([1, 2, 3, 1_000]),
     backfill=st.sampled_from(["beside", "until", "before"]),
     reservation_depth=st.sampled_from([0, 1, 3, CONSERVATIVE]),
     placement=st.sampled_from(["best_fit", "first_fit"]),

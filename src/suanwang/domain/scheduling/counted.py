@@ -72,8 +72,8 @@ class CountedRun:
     def play(self, events: int = EVENTS_PER_CALL) -> bool:
         """Play on for so many events; True when nothing is left to happen."""
         policy = self._policy
-        backfill = BACKFILLS[policy.backfill]
-        return replaying.run(self._memory, self._order, policy.reservation_depth, backfill, self._objective, events)
+        depth, ahead, backfill = policy.reservation_depth, policy.reserve_ahead, BACKFILLS[policy.backfill]
+        return replaying.run(self._memory, self._order, depth, ahead, backfill, self._objective, events)
 
     def play_committed(self) -> None:
         """All of it, by the rules of `replaying.run_committed`."""

@@ -31,6 +31,8 @@ class Policy:
     fit beside it (as some simulators have it); before: who ends before its start."""
     reservation_depth: int = EASY
     """How many waiting jobs of each pool hold a reservation. 0: nobody overtakes at a pool where a job waits."""
+    reserve_ahead: int = 1_000
+    """Only so many jobs at the front of the queue may get reservations; it bounds the time of a pass, not the depth."""
     placement: Placement = "best_fit"
     """best_fit: nodes with the fewest free chips that fit; first_fit: nodes in their order."""
     outlook: bool = True
@@ -47,5 +49,7 @@ class Policy:
             raise InvalidInput("placement", self.placement, ", ".join(get_args(Placement)))
         if not 0 <= self.reservation_depth <= CONSERVATIVE:
             raise InvalidInput("reservation_depth", self.reservation_depth, f"0 to {CONSERVATIVE}")
+        if self.reserve_ahead < 1:
+            raise InvalidInput("reserve_ahead", self.reserve_ahead, "1 or more")
         if self.quote_ahead < 0:
             raise InvalidInput("quote_ahead", self.quote_ahead, "0 or more")

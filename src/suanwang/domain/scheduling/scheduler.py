@@ -86,7 +86,8 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
     outlook = np.empty((len(OUTLOOK), max(1, waiting * pools if policy.outlook else pools)), np.int64)
     picked = np.empty(state.queued_nodes, np.int64)
     first_fit, stride = policy.placement == "first_fit", pools if policy.outlook else 0
-    news = entries.plan(state.tables, now_s, policy.reservation_depth, first_fit, stride, answers, outlook, picked)
+    depth, ahead = policy.reservation_depth, policy.reserve_ahead
+    news = entries.plan(state.tables, now_s, depth, ahead, first_fit, stride, answers, outlook, picked)
     decisions = _decisions(state, policy, answers[:, :news], outlook[:, : news * stride], picked)
     state.tables = with_enough_profiles(state.tables)
     return decisions
@@ -133,6 +134,6 @@ def _outlook(state: State, ask: Ask, slot: int, by_pool: Sequence[Sequence[int]]
     prices_fen = t.prices[first : first + len(ask.variants)].T.tolist()
     pools = state.pools
     return tuple(
-        pool_outlook(pools[number], ask, variant, code, start_s, prices_fen[number])
+        pool_outlook(pools[number], state.shapes[number], ask, variant, code, start_s, prices_fen[number])
         for number, (variant, code, start_s) in zip(state.pool_order, by_pool, strict=True)
     )

@@ -1,5 +1,6 @@
 """The scheduler's state: columns for the kernel, and beside them the names by which the world knows their rows."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import unpack
@@ -22,7 +23,18 @@ from suanwang.domain.scheduling.events import (
 )
 from suanwang.domain.scheduling.invariants import check_tables, ensure
 from suanwang.domain.scheduling.kernel import columns, entries
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NEVER, NODE, OP, OP_KIND, POOL, SIZE, TIE_WORDS
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    MAX_SIZES,
+    NEVER,
+    NODE,
+    OP,
+    OP_KIND,
+    POOL,
+    SIZE,
+    TIE_WORDS,
+)
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
 
 OBJECTIVES = MappingProxyType(
@@ -60,6 +72,8 @@ class State:
         """Pools by id: the order in which they are considered and shown."""
         self.node_names: list[list[str]] = []
         """Of every pool; nodes that vanished under an allocation come last."""
+        self.shapes: list[Counter[tuple[int, int]]] = []
+        """Of every pool: how many of its nodes have so many (chips, CPUs)."""
         self.overfull: set[tuple[int, str]] = set()
         """(pool, node) on which more is allocated than they have, by what we were told of them, never by a step."""
         self.jobs: dict[str, Job] = {}
@@ -67,6 +81,7 @@ class State:
         self.queued_nodes = 0
         """Sum over jobs that wait: how many claims and holds a pass can need."""
         self._centres: dict[str, int] = {}
+        self._sizes: dict[tuple[int, int, int], int] = {}
         self._kinds: dict[frozenset[str], int] = {}
         self._free_slots: list[int] = []
         self._leaving: list[Job] = []
@@ -117,6 +132,18 @@ class State:
             )
         return first
 
+    def _size_number(self, ask: Ask) -> int:
+        """Of a demand that jobs share, or -1 if there is no one such."""
+        wanted = ask.variants[0]
+        key = (wanted.chips_per_node, wanted.cpus_per_node, ask.num_nodes)
+        if len(ask.variants) > 1 or (key not in self._sizes and len(self._sizes) == MAX_SIZES):
+            return -1
+        number = self._sizes.setdefault(key, len(self._sizes))
+        if number == len(self._sizes) - 1:
+            self.tables = self.tables._replace(sizes=grown(self.tables.sizes, 0, number + 1))
+            self.tables.sizes[number] = (*key, -1, 0)
+        return number
+
     def add_job(self, ask: Ask, attempt: int) -> Job:
         if self._free_slots:
             slot = self._free_slots.pop()
@@ -130,8 +157,10 @@ class State:
                 fresh=grown(t.fresh, 0, slot + 1),
                 scores=grown(t.scores, 0, slot + 1),
                 spare=grown(t.spare, 0, slot + 1),
+                brief=grown(t.brief, 0, slot + 1),
             )
         self.tables.scores[slot] = 0.0
+        self.tables.brief[slot] = (0, 0, self._size_number(ask))
         self._arrivals += 1
         self.tables.jobs[:, slot] = (
             ask.num_nodes,
@@ -257,6 +286,7 @@ class State:
             before, self.pools[number] = self.pools[number], pool
             if before.nodes != pool.nodes:
                 self._set_nodes(number)
+        self.shapes[number] = Counter((node.chips, node.cpus) for node in pool.nodes)
         t = self.tables
         t.pools[POOL.centre, number] = self.centre_number(pool.centre_id)
         t.pools[POOL.fen_per_chip_hour, number] = pool.offer.fen_per_chip_hour
@@ -268,6 +298,7 @@ class State:
     def _add_pool(self, pool: Pool) -> None:
         self.pools.append(pool)
         self.node_names.append([])
+        self.shapes.append(Counter())
         count, t = len(self.pools), self.tables
         self.tables = t._replace(
             pools=grown(t.pools, 1, count),
@@ -310,6 +341,7 @@ class State:
 
     def set_mark(self, pool_id: str, column: int, value: bool) -> None:
         self.tables.pools[column, self.pool_index[pool_id]] = value
+        self.tables.size[SIZE.stale] = 1
 
     # --- questions ---
 

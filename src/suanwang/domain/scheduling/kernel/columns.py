@@ -14,6 +14,8 @@ Array = npt.NDArray[np.int64]
 NEVER = 2**62
 """Later than every time and dearer than every price."""
 MEMO_SIZE = 4_096
+MAX_SIZES = 4_096
+MAX_POOLS_IN_BITS = 62
 TIE_WORDS = 5
 """Job ids break ties by their first 40 bytes, then by arrival."""
 
@@ -38,6 +40,10 @@ class SizeColumns(NamedTuple):
     """Jobs that came and have no place in the queue yet."""
     gone: int = 10
     """Jobs that left the queue and are still in it."""
+    moves: int = 11
+    """Passes begun and jobs placed: what is free changes with it."""
+    stale: int = 12
+    """1 if `BRIEF.where` of jobs that wait must be worked out anew: a pool changed, opened or shut."""
 
 
 class PoolColumns(NamedTuple):
@@ -132,6 +138,27 @@ class JobColumns(NamedTuple):
     arrival: int = 18 + TIE_WORDS
     waits: int = 19 + TIE_WORDS
     """1 while it is in the queue."""
+
+
+class BriefColumns(NamedTuple):
+    """What a pass must know of a waiting job to go by it, in one piece of memory per job."""
+
+    told: int = 0
+    """1 if the last word was that it waits for its turn: what else there is to say of it is news."""
+    where: int = 1
+    """A bit for every pool to which it would go; 0 if that is not known in bits."""
+    size: int = 2
+    """Which of `sizes` it asks for; -1 if it has several variants."""
+
+
+class SizeOfJob(NamedTuple):
+    """A demand that jobs share: per node, and nodes. `free`: the pools that have it free now, looked at in `seen`."""
+
+    chips: int = 0
+    cpus: int = 1
+    nodes: int = 2
+    seen: int = 3
+    free: int = 4
 
 
 class RowColumns(NamedTuple):
@@ -265,6 +292,7 @@ class Codes(NamedTuple):
 
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
 JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
+BRIEF, ASKED = BriefColumns(), SizeOfJob()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
 OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
 BACKFILL = Backfills()
@@ -290,6 +318,10 @@ class Tables(NamedTuple):
     """What the policy's order makes of each job: less is first."""
     spare: Array
     """For sorting."""
+    brief: Array
+    """[job, BRIEF]: row by row, since a pass looks at many jobs and little of each."""
+    sizes: Array
+    """[size, ASKED]"""
     prices: Array
     """[row, pool] for the whole walltime."""
     codes: Array

@@ -326,14 +326,14 @@ def _price(c: Counted, pool: int, chips: int, walltime_s: int) -> int:
 
 
 @compiled
-def _choose(c: Counted, job: int, now_s: int, depth: int, backfill: int, objective: int) -> int:
+def _choose(c: Counted, job: int, now_s: int, depth: int, may_hold: bool, backfill: int, objective: int) -> int:
     """The pool at which it starts now, or -1; then it may have got a reservation."""
     kind, chips, walltime_s = c.jobs[CJOB.kind, job], c.jobs[CJOB.chips, job], c.jobs[CJOB.walltime_s, job]
     pools = c.pools.shape[1]
     if pools == 1:
         if _starts_now(c, 0, chips, walltime_s, now_s, depth, backfill):
             return 0
-        if not c.pools[CPOOL.held, 0]:
+        if may_hold and not c.pools[CPOOL.held, 0]:
             if depth == 0:
                 c.pools[CPOOL.held, 0] = 1
                 c.clock[CLOCK.unheld] = 0
@@ -355,7 +355,7 @@ def _choose(c: Counted, job: int, now_s: int, depth: int, backfill: int, objecti
         open_pools = open_pools or not c.pools[CPOOL.held, pool]
         if price < best_price and _starts_now(c, pool, chips, walltime_s, now_s, depth, backfill):
             best, best_price = pool, price
-    if best >= 0 or not open_pools:
+    if best >= 0 or not open_pools or not may_hold:
         return best
     best_s = NEVER
     for pool in range(pools):
@@ -384,7 +384,7 @@ def _overdue(c: Counted, now_s: int) -> bool:
 
 
 @compiled
-def plan(c: Counted, now_s: int, depth: int, backfill: int, objective: int) -> None:
+def plan(c: Counted, now_s: int, depth: int, ahead: int, backfill: int, objective: int) -> None:
     """One pass over the queue.
 
     Where only arrivals at the end of the queue are new, only they are looked at: what did not start before cannot start
@@ -402,7 +402,8 @@ def plan(c: Counted, now_s: int, depth: int, backfill: int, objective: int) -> N
     kept = place
     while place < queued:
         at = first + place
-        if c.clock[CLOCK.unheld] == 0:
+        may_hold = depth == 0 or kept < ahead
+        if c.clock[CLOCK.unheld] == 0 or not may_hold:
             if depth == 0 or c.clock[CLOCK.most_free] == 0:
                 break
             if c.queue[1, at] > c.clock[CLOCK.most_free]:
@@ -412,7 +413,7 @@ def plan(c: Counted, now_s: int, depth: int, backfill: int, objective: int) -> N
                 kept += 1
                 place += 1
                 continue
-        pool = _choose(c, c.queue[0, at], now_s, depth, backfill, objective)
+        pool = _choose(c, c.queue[0, at], now_s, depth, may_hold, backfill, objective)
         if pool >= 0:
             start(c, c.queue[0, at], pool, now_s)
             _note_most_free(c)

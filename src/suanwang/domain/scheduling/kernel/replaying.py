@@ -43,7 +43,7 @@ def _rescore(c: Counted, now_s: int, order: int) -> None:
 
 
 @entry
-def run(c: Counted, order: int, depth: int, backfill: int, objective: int, events: int) -> bool:
+def run(c: Counted, order: int, depth: int, ahead: int, backfill: int, objective: int, events: int) -> bool:
     """Play on for about so many events: ends before arrivals in one second, then a pass. True when nothing is left.
 
     Call it again to go on; between calls there is time for a progress bar, and for Ctrl-C.
@@ -61,7 +61,7 @@ def run(c: Counted, order: int, depth: int, backfill: int, objective: int, event
             events -= 1
         if order >= ORDER.wfp3:
             _rescore(c, now_s, order)
-        plan(c, now_s, depth, backfill, objective)
+        plan(c, now_s, depth, ahead, backfill, objective)
     return False
 
 
