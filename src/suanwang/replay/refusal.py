@@ -11,7 +11,7 @@ import numpy.typing as npt
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.workload import Array, Workload
 
-REASONS = ("", "CHIP_NOT_OFFERED", "NODE_TOO_SMALL", "TOO_FEW_NODES", "WALLTIME_OVER_LIMIT")
+REASONS = ("", "CHIP_MISMATCH", "NODE_TOO_SMALL", "TOO_FEW_NODES", "WALLTIME_OVER_LIMIT")
 """What the codes of `refusals` mean; 0: some pool can run the job."""
 RUNS = 0
 
