@@ -68,14 +68,21 @@ def run_isolated(
 def gains(isolated: pl.DataFrame, pooled: pl.DataFrame) -> pl.DataFrame:
     """Two tables of `measures.by_home` side by side, with the share of mean wait that the network takes away.
 
+    Each side is over the jobs that it runs: what is refused alone may run in the network.
+
     A centre gains where its own jobs wait less on average in the network than alone.
     """
-    left = isolated.select("home", "jobs", *(pl.col(name).alias(f"alone_{name}") for name in MEASURES))
+    left = isolated.select(
+        "home",
+        "jobs",
+        pl.col("refused").alias("alone_refused"),
+        *(pl.col(name).alias(f"alone_{name}") for name in MEASURES),
+    )
     right = pooled.select("home", "ran_elsewhere", *(pl.col(name).alias(f"network_{name}") for name in MEASURES))
     alone, network = pl.col("alone_mean_wait_s"), pl.col("network_mean_wait_s")
     return left.join(right, on="home", maintain_order="left").with_columns(
         gain=pl.when(alone > 0).then(1 - network / alone),
-        gains=pl.when(network < alone)
+        verdict=pl.when(network < alone)
         .then(pl.lit("gains"))
         .when(network > alone)
         .then(pl.lit("loses"))

@@ -121,7 +121,7 @@ class _Asks:
             attempt=ATTEMPT,
             submitted_s=column["submitted_s"][row],
             num_nodes=column["num_nodes"][row],
-            walltime_s=column["walltime_s"][row],
+            walltime_s=max(1, column["walltime_s"][row]),
             priority=column["priority"][row],
             objective=Objective.SOONEST,
             ordered=False,

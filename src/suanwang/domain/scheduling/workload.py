@@ -25,7 +25,7 @@ class Workload:
     run_s: Array
     """What it takes from start to end where it is left alone."""
     walltime_s: Array
-    """What it asks for, at least 1."""
+    """What it asks for. 0 only in logs that say so; the live network asks for 1 second at least."""
     num_nodes: Array
     chips_per_node: Array
     chip_milli: Array
@@ -56,7 +56,7 @@ class Workload:
             raise InvalidInput("workload", lengths, "columns of equal length")
         if len(self) and np.any(np.diff(self.submitted_s) < 0):
             raise InvalidInput("submitted_s", int(np.argmax(np.diff(self.submitted_s) < 0)), "jobs by submission")
-        least = {"run_s": 0, "walltime_s": 1, "num_nodes": 1, "chips_per_node": 1, "chip_milli": 1, "cpus_per_node": 0}
+        least = {"run_s": 0, "walltime_s": 0, "num_nodes": 1, "chips_per_node": 1, "chip_milli": 1, "cpus_per_node": 0}
         for name, value in least.items():
             if len(self) and int(columns[name].min()) < value:
                 raise InvalidInput(name, int(columns[name].min()), f"{value} or more")

@@ -50,7 +50,7 @@ def read_gavel(
         tenant=pl.col("vc"),
         submitted_s=pl.col("arrival_s"),
         run_s=pl.col(CHIPS[0]),
-        walltime_s=pl.max_horizontal(*CHIPS).clip(1),
+        walltime_s=pl.max_horizontal(*CHIPS),
         chips=pl.concat_list(
             pl.when(run.is_not_null()).then(pl.lit(chip)) for chip, run in runs.items()
         ).list.drop_nulls(),

@@ -55,7 +55,7 @@ def read_openb(path: Path, *, usable: str = "timed", skip_bad: bool = False) -> 
         counted,
         job_id=pl.col("name"),
         tenant=pl.col("qos").fill_null("openb"),
-        walltime_s=pl.col("run_s").clip(1),
+        walltime_s=pl.col("run_s"),
         chips_per_node=pl.col("num_gpu"),
         chip_milli=pl.when(pl.col("num_gpu") == 1).then(pl.col("gpu_milli").clip(1)).otherwise(WHOLE_CHIP),
         cpus_per_node=(pl.col("cpu_milli") + (MILLI_PER_ONE - 1)) // MILLI_PER_ONE,

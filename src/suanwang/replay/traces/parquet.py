@@ -8,7 +8,7 @@ from suanwang.errors import InvalidInput
 from suanwang.replay.traces.trace import COLUMNS, EPOCH_KEY, INPUT, MOST, RUN_ON, WHOLE_CHIP, Trace
 
 LEAST = {
-    "submitted_s": 0, "run_s": 0, "walltime_s": 1, "num_nodes": 1, "chips_per_node": 0, "chip_milli": 1,
+    "submitted_s": 0, "run_s": 0, "walltime_s": 0, "num_nodes": 1, "chips_per_node": 0, "chip_milli": 1,
     "cpus_per_node": 0, "memory_mib": 0, "priority": -MOST,
 }  # fmt: skip
 MOST_OF = {"chip_milli": WHOLE_CHIP}
@@ -59,7 +59,7 @@ def read_parquet(path: Path, *, skip_bad: bool = False) -> Trace:
 def _in_types(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     absent = {name: pl.lit(value) for name, value in OPTIONAL.items() if name not in table.columns}
     if "walltime_s" not in table.columns and "run_s" in table.columns:
-        absent["walltime_s"] = pl.col("run_s").clip(1)
+        absent["walltime_s"] = pl.col("run_s")
     table = table.with_columns(**absent)
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:

@@ -36,7 +36,7 @@ def read_philly(
         tenant=pl.col("cluster"),
         submitted_s=pl.col("timestamp") - first_s,
         run_s=pl.col("duration"),
-        walltime_s=pl.col("duration").clip(1),
+        walltime_s=pl.col("duration"),
         home=pl.col("cluster"),
     )
     return Trace(

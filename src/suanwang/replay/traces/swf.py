@@ -49,7 +49,7 @@ def read_swf(path: Path, *, usable: str = "ran", chips_per_node: int = 0, skip_b
         tenant=pl.concat_str(pl.lit("user"), pl.col("user")),
         submitted_s=pl.col("submit"),
         run_s=pl.col("run"),
-        walltime_s=pl.when(pl.col("asked_time") > 0).then("asked_time").otherwise("run").clip(1),
+        walltime_s=pl.when(pl.col("asked_time") > 0).then("asked_time").otherwise("run"),
         memory_mib=(pl.col("memory").clip(0) * pl.col("chips")) // KIB_PER_MIB,
         chips=None,
     )
