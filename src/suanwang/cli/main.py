@@ -19,6 +19,8 @@ from suanwang.cli.options import with_examples
 from suanwang.cli.organisation import organisation_app
 from suanwang.cli.programme import programme_app
 from suanwang.cli.quote import add_quote
+from suanwang.cli.replay import HELP as REPLAY_HELP
+from suanwang.cli.replay import replay
 from suanwang.cli.submit import add_submit
 from suanwang.cli.token import token_app
 from suanwang.cli.up import HELP as UP_HELP
@@ -73,6 +75,7 @@ def make_app() -> typer.Typer:
     app.add_typer(programme_app, name="programme", help=_("Voucher programmes: add, list, fund."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
+    app.command("replay", help=REPLAY_HELP)(replay)
     return app
 
 

@@ -12,7 +12,8 @@ import asyncio
 import inspect
 import os
 import sys
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any, Concatenate, ParamSpec
 
@@ -104,10 +105,16 @@ def run(
     screen: Screen,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> None:
-    """Run a command to its end. Errors of ours become a line on stderr and an exit code, never a traceback."""
+    """Run a coroutine of a command to its end."""
+    with errors_told(screen), asyncio.Runner(loop_factory=loop_factory) as runner:
+        runner.run(work)
+
+
+@contextmanager
+def errors_told(screen: Screen) -> Iterator[None]:
+    """Errors of ours become a line on stderr and an exit code, never a traceback."""
     try:
-        with asyncio.Runner(loop_factory=loop_factory) as runner:
-            runner.run(work)
+        yield
     except SuanwangError as error:
         raise _told(error, screen) from None
     except BaseExceptionGroup as group:

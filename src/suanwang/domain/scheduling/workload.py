@@ -1,6 +1,7 @@
 """A workload in columns, and what became of it: what the compiled loop reads and writes. One row per job."""
 
-from dataclasses import dataclass, fields
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 
 import numpy as np
 import numpy.typing as npt
@@ -42,10 +43,15 @@ class Workload:
     kinds: tuple[frozenset[str], ...]
     """Sets of chip ids: any chip of the set will do."""
     centres: tuple[str, ...]
+    memory_mib: Array | None = None
+    """Of each node. Carried along: the step does not count memory."""
+    run_s_at: Mapping[str, Array] = field(default_factory=dict)
+    """Pool id -> `run_s` there, for pools where it differs: other chips, or an input that has to come first."""
 
     def __post_init__(self) -> None:
         columns = self.columns()
-        lengths = {name: len(column) for name, column in columns.items()}
+        everywhere = columns | {f"run_s_at[{pool}]": column for pool, column in self.run_s_at.items()}
+        lengths = {name: len(column) for name, column in everywhere.items()}
         if len(set(lengths.values())) != 1:
             raise InvalidInput("workload", lengths, "columns of equal length")
         if len(self) and np.any(np.diff(self.submitted_s) < 0):
@@ -57,6 +63,10 @@ class Workload:
 
     def __len__(self) -> int:
         return len(self.submitted_s)
+
+    def run_in(self, pool_id: str) -> Array:
+        """What every job takes from start to end in this pool."""
+        return self.run_s_at.get(pool_id, self.run_s)
 
     def columns(self) -> dict[str, Array]:
         """Name -> column."""

@@ -1,0 +1,186 @@
+"""`suanwang replay`: a recorded workload through the scheduler of the network, in virtual time."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from suanwang.cli.options import with_examples
+from suanwang.cli.screen import Screen, console
+from suanwang.cli.session import JsonOption, errors_told
+from suanwang.domain.scheduling.policy import Order, Placement
+from suanwang.errors import Failed
+from suanwang.i18n import _
+
+if TYPE_CHECKING:
+    from suanwang.replay.study import Study
+
+FormatName = Literal["swf", "openb", "philly", "gavel", "parquet"]
+HELP = with_examples(
+    _(
+        "Replay recorded workloads: the jobs of one or more logs, in virtual time, through the scheduler that the live "
+        "network uses. Reads the Standard Workload Format, Philly, Gavel, openb and our own Parquet form."
+    ),
+    "suanwang replay SDSC-SP2.swf.gz --policy easy",
+    "suanwang replay jobs.parquet --network network.yaml --compare isolated",
+    "suanwang replay philly.csv.gz --since 2017-10-01 --until 2017-12-15 --load 0.8 --out schedule.parquet",
+    after=_("Without --network every log (or every centre named in it) becomes a centre of its own."),
+)
+
+
+def replay(
+    traces: Annotated[
+        list[Path],
+        typer.Argument(metavar="TRACE...", exists=True, dir_okay=False, help=_("Logs, plain or packed by gzip.")),
+    ],
+    network: Annotated[
+        Path | None,
+        typer.Option("--network", metavar="FILE", exists=True, dir_okay=False, help=_("Network file (YAML).")),
+    ] = None,
+    policy: Annotated[
+        str | None,
+        typer.Option(
+            "--policy",
+            metavar="NAME|FILE",
+            help=_("fifo, easy (the default), conservative, sjf, priority, or a YAML file of a policy's fields."),
+        ),
+    ] = None,
+    order: Annotated[Order | None, typer.Option("--order", help=_("Order of the queue."))] = None,
+    depth: Annotated[
+        int | None,
+        typer.Option(
+            "--depth", min=0, help=_("How many waiting jobs of each pool hold a reservation; 0: strict FIFO.")
+        ),
+    ] = None,
+    placement: Annotated[Placement | None, typer.Option("--placement", help=_("How nodes are chosen."))] = None,
+    compare: Annotated[
+        Literal["isolated"] | None,
+        typer.Option("--compare", help=_("isolated: also every centre alone with its own jobs, side by side.")),
+    ] = None,
+    chips: Annotated[
+        int | None, typer.Option("--chips", min=1, help=_("Without a network file: chips of each centre."))
+    ] = None,
+    load: Annotated[
+        float,
+        typer.Option("--load", min=0.01, max=10, help=_("Mean demand as a share of a centre whose size is not known.")),
+    ] = 0.8,
+    chips_per_node: Annotated[
+        int | None,
+        typer.Option(
+            "--chips-per-node",
+            min=0,
+            max=1_024,
+            help=_("Lay processors out on nodes of this size; 0: only count them."),
+        ),
+    ] = None,
+    since: Annotated[
+        str | None,
+        typer.Option("--since", metavar="TIME", help=_("Jobs from this date, or this time after the start.")),
+    ] = None,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="TIME", help=_("Jobs before this date, or time after the start."))
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="N", min=1, help=_("The first so many jobs."))] = None,
+    format: Annotated[
+        FormatName | None, typer.Option("--format", help=_("Format of the logs; else found by their content."))
+    ] = None,
+    usable: Annotated[
+        str | None,
+        typer.Option("--usable", metavar="RULE", help=_("Which rows count: a rule of the format, see the reference.")),
+    ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help=_("Pass over rows that cannot be read, and count them."))
+    ] = False,
+    align: Annotated[
+        Literal["start", "clock"],
+        typer.Option("--align", help=_("Several logs: begin them together, or each at its own date.")),
+    ] = "start",
+    exact: Annotated[
+        bool, typer.Option("--exact", help=_("Jobs ask for the time that they will take, not what the log says."))
+    ] = False,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", metavar="FILE", dir_okay=False, help=_("Write all jobs with their starts (Parquet).")),
+    ] = None,
+    json: JsonOption = False,
+) -> None:
+    screen = Screen(json)
+    with errors_told(screen):
+        with _packages():
+            from suanwang.replay.policyfile import choose_policy
+            from suanwang.replay.study import read_study
+        name, chosen = choose_policy(policy, order=order, depth=depth, placement=placement)
+        study = read_study(
+            traces,
+            format=format,
+            align=align,
+            network=network,
+            chips=chips,
+            load=load,
+            since=since,
+            until=until,
+            limit=limit,
+            exact=exact,
+            usable=usable,
+            chips_per_node=chips_per_node,
+            skip_bad=skip_bad or None,
+        )
+        _run(screen, study, name, chosen, compare == "isolated", out)
+
+
+def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool, out: Path | None) -> None:
+    import polars as pl
+
+    from suanwang.cli.replaytables import Answer, answer_of, render
+    from suanwang.replay.compare import gains, run_isolated, run_on
+    from suanwang.replay.measures import by_home, outcome
+    from suanwang.replay.traces.parquet import write_parquet
+
+    network, frame = study.network, study.frame
+    with _bar(screen, _("replay"), len(frame)) as told:
+        run = run_on(network, frame, policy, study.epoch_s, told)
+    jobs = outcome(run, network)
+    compared: pl.DataFrame | None = None
+    alone: pl.DataFrame | None = None
+    if isolated:
+        with _bar(screen, _("every centre alone"), len(frame)) as told:
+            alone = pl.concat([one.jobs for one in run_isolated(network, frame, policy, study.epoch_s, told)])
+        compared = gains(by_home(alone), by_home(jobs))
+    if out is not None:
+        write_parquet(jobs, out, epoch_s=study.epoch_s)
+    answer: Answer = answer_of(study, run, name, jobs, alone, compared)
+    screen.show(answer, lambda: render(answer))
+    if out is not None:
+        screen.note(_("{count} jobs with their starts are in {path}").format(count=len(jobs), path=out))
+
+
+@contextmanager
+def _packages() -> Iterator[None]:
+    """The command line is whole without the packages of replay."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        if (error.name or "").startswith("suanwang"):
+            raise  # a bug of ours, not a package that is missing
+        raise Failed(
+            _("the packages of replay are not installed here ({name}); install suanwang[replay]").format(
+                name=error.name
+            ),
+            code="REPLAY_NOT_INSTALLED",
+        ) from error
+
+
+@contextmanager
+def _bar(screen: Screen, what: str, jobs: int) -> Iterator[Callable[[int], None]]:
+    """A bar of jobs that have ended, where somebody watches; it leaves no trace."""
+    if not screen.live:
+        yield lambda _ended: None
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console(stderr=True), transient=True) as progress:
+        task = progress.add_task(what, total=jobs)
+        yield lambda ended: progress.update(task, completed=ended)

@@ -1,0 +1,51 @@
+"""Which jobs no pool can ever run, and why: they are counted and told, never dropped.
+
+The checks are those of the scheduler, in its order. A job's reason is that of the pool where it comes furthest.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from suanwang.domain.centre import Pool
+from suanwang.domain.scheduling.workload import Array, Workload
+
+REASONS = ("", "CHIP_MISMATCH", "NODE_TOO_SMALL", "TOO_FEW_NODES", "WALLTIME_OVER_LIMIT")
+"""What the codes of `refusals` mean; 0: some pool can run the job."""
+RUNS = 0
+
+
+def refusals(pools: Sequence[Pool], workload: Workload) -> Array:
+    """For every job an index of `REASONS`."""
+    furthest = np.full(len(workload), 1, np.int64)
+    runs = np.zeros(len(workload), np.bool_)
+    for pool in pools:
+        code = _codes(pool, workload)
+        runs |= code == RUNS
+        furthest = np.maximum(furthest, code)
+    return np.where(runs, RUNS, furthest)
+
+
+def _codes(pool: Pool, workload: Workload) -> Array:
+    offers = np.array([pool.chip_id in kind for kind in workload.kinds], np.bool_)
+    large_enough = _nodes_of_size(pool, workload)
+    return np.select(
+        [
+            ~offers[workload.kind],
+            large_enough == 0,
+            large_enough < workload.num_nodes,
+            workload.walltime_s > pool.offer.max_walltime_s,
+        ],
+        [1, 2, 3, 4],
+        RUNS,
+    ).astype(np.int64)
+
+
+def _nodes_of_size(pool: Pool, workload: Workload) -> Array:
+    """For every job, how many nodes of the pool have the chips and CPUs that it asks for on each of its nodes."""
+    wanted = np.stack([workload.chips_per_node, workload.cpus_per_node], axis=1)
+    sizes, which = np.unique(wanted, axis=0, return_inverse=True)
+    chips, cpus = (np.array([getattr(node, name) for node in pool.nodes], np.int64) for name in ("chips", "cpus"))
+    counts: npt.NDArray[np.int64] = np.array([int(((chips >= c) & (cpus >= p)).sum()) for c, p in sizes], np.int64)
+    return counts[which.reshape(-1)] if len(workload) else np.zeros(0, np.int64)
