@@ -149,6 +149,12 @@ _MORE_ERRORS = {
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
     "ID_TAKEN": (mark("the id {id} is taken"),),
+    "NODE_IN_USE": (
+        mark(
+            "jobs run on {taken} chips of node {node} of {pool}, which would have {chips}: "
+            "keep its name and its chips until they have ended, or drain the centre first"
+        ),
+    ),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
     "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
     "BRAIN_STARTING": (mark("the hub is starting; ask again in a second"),),

@@ -11,7 +11,7 @@ from suanwang.errors import Conflict, InvalidInput, NotAllowed
 from suanwang.store import answer, centre, event
 from suanwang.store import organisation as organisations
 from suanwang.store.answer import Call
-from suanwang.store.db import Database
+from suanwang.store.db import Connection, Database
 from suanwang.store.event import NewEvent
 from suanwang.store.posting import post
 
@@ -105,7 +105,11 @@ async def join_centre(
 ) -> None:
     """A centre joins with its offer, or changes it. Unseen until its agent speaks.
 
-    Raises InvalidInput naming the field, Conflict if an id belongs to somebody else.
+    A node keeps its name and at least the chips that live attempts have on it: were it taken away, renamed or shrunk
+    under them, its chips would be offered a second time under another name. Drain the centre, or let the jobs end, and
+    change it then. Fewer CPUs are taken at once: the brain leaves no room on such a node until its jobs have ended.
+
+    Raises InvalidInput naming the field, Conflict if an id belongs to somebody else or a node is in use.
     """
     new = joining.centre
     _check_id("centre.id", new.id)
@@ -133,9 +137,26 @@ async def join_centre(
         for pool in joining.pools:
             if not await centre.upsert_pool(tx, pool, now_s):
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
+            await _require_room_for_live(tx, pool)
         news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in joining.pools]
         await event.append(tx, now_s, actor.token_id, [NewEvent("centre_joined", centre_id=new.id), *news])
         await answer.remember(tx, call, {})
+
+
+async def _require_room_for_live(tx: Connection, pool: Pool) -> None:
+    over = await centre.nodes_taken_beyond(tx, pool)
+    if over:
+        raise Conflict(
+            f"jobs run on {over[0]['chips']} chips of node {over[0]['node']} of {pool.id}, which would have "
+            f"{over[0]['capacity']}: keep its name and its chips until they have ended",
+            code="NODE_IN_USE",
+            pool=pool.id,
+            node=over[0]["node"],
+            taken=over[0]["chips"],
+            chips=over[0]["capacity"],
+            nodes=[row["node"] for row in over],
+            jobs=list(over[0]["jobs"][:10]),
+        )
 
 
 async def set_drained(db: Database, actor: Actor, centre_id: str, drained: bool, now_s: int) -> None:

@@ -62,6 +62,19 @@ create table pool (
 comment on column pool.offer_xid is 'The transaction that said so: who kept the pool in memory knows whether it changed';
 create index pool_of_centre on pool (centre_id);
 
+-- What every node had and when, so that history is judged by what was true then. Seconds of several clocks do not order
+-- what happened: a turn is drawn, under the pool's lock, whenever chips are taken, given back, or become more or fewer.
+create sequence turn;
+create table node_capacity (
+    pool_id text not null references pool,
+    node text not null,
+    turn bigint not null,
+    chips int not null check (chips >= 0),
+    at_s bigint not null,
+    primary key (pool_id, node, turn)
+);
+comment on column node_capacity.chips is 'From this turn on; 0: the pool has no such node any more';
+
 -- Jobs --------------------------------------------------------------------------------------------------------------
 
 create table job (
@@ -102,8 +115,10 @@ create table attempt (
     bills_lost_work boolean not null,
     walltime_s bigint not null,
     placed_s bigint not null,
+    placed_turn bigint not null default nextval('turn'),
     expected_end_s bigint not null,
     released_s bigint,
+    released_turn bigint,
     decision jsonb not null,
     resume_from jsonb,
     wanted text not null default 'run' check (wanted in ('run', 'stop')),
@@ -124,7 +139,8 @@ create table attempt (
     charged_chip_s bigint not null default 0,
     charged_fen bigint not null default 0,
     settled boolean not null default false,
-    primary key (job_id, number)
+    primary key (job_id, number),
+    check ((phase = 'ended') = (released_turn is not null))
 ) with (fillfactor = 75);
 create index attempt_orders on attempt (centre_id, order_xid);
 create index attempt_live on attempt (centre_id) where not settled;
@@ -368,7 +384,7 @@ create trigger usage_overlaps after insert on usage
 do $$
 declare recorded text;
 begin
-    foreach recorded in array array['account', 'ledger_transaction', 'transfer', 'usage', 'charge', 'event'] loop
+    foreach recorded in array array['account', 'ledger_transaction', 'transfer', 'usage', 'charge', 'event', 'node_capacity'] loop
         execute format('create trigger %I_append_only before update or delete on %I for each statement
                         execute function refuse_change()', recorded, recorded);
         execute format('create trigger %I_never_truncated before truncate on %I for each statement
@@ -386,7 +402,7 @@ begin
     execute format('grant suanwang_app to %I', current_user);
 end $$;
 grant usage on schema public to suanwang_app;
-grant select, insert on account, ledger_transaction, transfer, usage, charge, event to suanwang_app;
+grant select, insert on account, ledger_transaction, transfer, usage, charge, event, node_capacity to suanwang_app;
 grant select on balance to suanwang_app;
 grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, answer, blob, blob_owner,
     programme, claim, voucher to suanwang_app;

@@ -30,6 +30,7 @@ update attempt a set phase = r.phase, cause = coalesce(r.cause, a.cause), sequen
     progress = coalesce(r.progress::jsonb, a.progress), checkpoint = coalesce(r.checkpoint::jsonb, a.checkpoint),
     metered_until_s = coalesce(r.metered_until_s, a.metered_until_s),
     released_s = case when r.phase = 'ended' then $15 else a.released_s end,
+    released_turn = case when r.phase = 'ended' then nextval('turn') else a.released_turn end,
     expected_end_s = case when a.started_s is null and r.started_s is not null
         then r.started_s + a.walltime_s else a.expected_end_s end
 from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::int[],
