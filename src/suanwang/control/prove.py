@@ -18,6 +18,7 @@ STATEMENTS = {
     "pools_never_overcommitted": "no pool ever had more chips placed than it had at that time",
     "nodes_never_overcommitted": "no node ever had more chips placed than it had at that time",
     "attempts_one_at_a_time": "no job ever had two attempts at once",
+    "reports_applied": "every report that an agent sent is applied",
     "vouchers_whole": "of every voucher: granted = available + held + used + expired",
     "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
 }

@@ -157,6 +157,22 @@ create table usage (
     foreign key (job_id, attempt) references attempt (job_id, number)
 );
 
+-- Reports that could not be applied: an agent may forget what the hub has taken, so the hub keeps them and tries again.
+create table kept_report (
+    job_id uuid not null,
+    attempt int not null,
+    centre_id text not null references centre,
+    report jsonb not null,
+    cause text not null,
+    failures int not null,
+    first_s bigint not null,
+    last_s bigint not null,
+    primary key (job_id, attempt),
+    foreign key (job_id, attempt) references attempt (job_id, number)
+);
+comment on column kept_report.report is 'With its times on the clock of the hub';
+create index kept_report_of_centre on kept_report (centre_id);
+
 -- Charge lines: every second of usage ends in exactly one of them; lost work is a line of 0 fen that says why.
 create table charge (
     job_id uuid not null,
@@ -404,9 +420,9 @@ end $$;
 grant usage on schema public to suanwang_app;
 grant select, insert on account, ledger_transaction, transfer, usage, charge, event, node_capacity to suanwang_app;
 grant select on balance to suanwang_app;
-grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, answer, blob, blob_owner,
-    programme, claim, voucher to suanwang_app;
-grant delete on blob, blob_owner, answer to suanwang_app;
+grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, kept_report, answer, blob,
+    blob_owner, programme, claim, voucher to suanwang_app;
+grant delete on kept_report, blob, blob_owner, answer to suanwang_app;
 grant usage on all sequences in schema public to suanwang_app;
 
 -- Which hub decides: a hub that starts takes the next epoch, and an older one finds its own epoch gone.

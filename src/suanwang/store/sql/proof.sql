@@ -100,6 +100,9 @@ union all
 select j.id::text, j.attempts, count(a.number) from job j left join attempt a on a.job_id = j.id
 group by j.id having count(a.number) <> j.attempts
 
+-- name: reports_applied
+select job_id::text as job, attempt, centre_id as centre, cause, failures, first_s, last_s from kept_report order by first_s
+
 -- name: vouchers_whole
 with moved as (
     select v.id, v.granted_fen, a.id as account_id from voucher v
