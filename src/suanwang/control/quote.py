@@ -22,10 +22,15 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
     async with hub.db.transaction(snapshot=True) as tx:
         means = (await read_means(tx, hub.market, [tenant_id]))[tenant_id]
         records = {record.centre.id: record for record in await centre.centres(tx)}
-    paying = choose_voucher(means, spec, now_s)
     if hub.brain is None:
         raise Unreachable("the brain is starting; ask again in a second", code="BRAIN_STARTING")
     outlooks = {outlook.pool_id: outlook for outlook in outlook_of(hub.brain.state, hub.policy, now_s, ask)}
+    prices = tuple(
+        (pool.centre_id, price_fen)
+        for pool in means.offers.pools
+        if pool.id in outlooks and (price_fen := outlooks[pool.id].price_fen) is not None
+    )
+    paying = choose_voucher(means, spec, prices, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     lines = [
         _line(records[pool.centre_id], pool, outlooks[pool.id], paying, left_fen)

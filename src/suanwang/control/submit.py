@@ -17,7 +17,7 @@ from suanwang.domain.scheduling.events import Ask
 from suanwang.domain.tenant import Actor, require_tenant
 from suanwang.domain.voucher import usable, voucher_share_fen
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput, NotFound, Refused
-from suanwang.store import answer, event, ledger, voucher
+from suanwang.store import answer, event, ledger, organisation, voucher
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store.answer import Call
@@ -29,6 +29,7 @@ from suanwang.store.voucher import VoucherRecord
 from suanwang.units import iso_utc, yuan
 from suanwang.wire import SubmittedJob
 
+TRIES = 3
 COMPUTE_KIND = "intelligent"
 """What a job consumes, in the words of voucher rules."""
 
@@ -69,8 +70,11 @@ async def read_means(tx: Connection, market: Market, tenant_ids: list[str]) -> d
     }
 
 
-def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | None:
-    """The voucher that pays for a job: the one it names, or the first to end that fits. Raises NotFound, Refused."""
+def choose_voucher(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> VoucherRecord | None:
+    """The voucher that pays for a job: the one it names, or the first to end that bears a part of one of these prices.
+
+    Raises NotFound, Refused.
+    """
     if spec.voucher == "none":
         return None
     if spec.voucher is not None:
@@ -82,7 +86,10 @@ def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | N
             raise Refused(f"voucher {spec.voucher} cannot pay for this job: {refusal.code}", code=refusal.code)
         return named[0]
     for record in means.vouchers:
-        if means.left_fen[record.id] > 0 and usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is None:
+        left_fen = means.left_fen[record.id]
+        if left_fen <= 0 or usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is not None:
+            continue
+        if any(shares_fen(record, left_fen, centre_id, price_fen)[0] for centre_id, price_fen in prices):
             return record
     return None
 
@@ -97,7 +104,7 @@ def shares_fen(paying: VoucherRecord | None, left_fen: int, centre_id: str, pric
 
 def terms_of(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> Terms:
     """Over all pools that could ever run it, by their prices: the dearest, because it is not placed yet."""
-    paying = choose_voucher(means, spec, now_s)
+    paying = choose_voucher(means, spec, prices, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     shares = [shares_fen(paying, left_fen, centre_id, price_fen) for centre_id, price_fen in prices]
     voucher_fen = max(part for part, _ in shares)
@@ -138,28 +145,50 @@ async def submit_together(
 
     A call that is refused leaves no trace and does not touch the others.
     """
-    if len(submissions) > 1:
+    try:
+        return await _submit(db, catalogue, market, submissions, now_s)
+    except Refused:
+        pass  # the database refused one of them, and with it all: each for itself, then
+    return [await _submit_alone(db, catalogue, market, submission, now_s) for submission in submissions]
+
+
+async def _submit_alone(
+    db: Database, catalogue: Catalogue, market: Market, submission: Submission, now_s: int
+) -> list[SubmittedJob] | Refused:
+    """One call, while no other of the same tenant is worked out.
+
+    Two calls that go on at once read the same means, and the database refuses the second what the first has taken: a
+    voucher, say, in whose place cash would have done. So its means are read again, and only what is read then counts.
+    """
+    tries = 0
+    while True:
+        tries += 1
         try:
-            return await _submit(db, catalogue, market, submissions, now_s)
-        except Refused:
-            pass  # the database refused one of them, and with it all: each for itself, then
-    outcomes: list[list[SubmittedJob] | Refused] = []
-    for submission in submissions:
-        try:
-            outcomes += await _submit(db, catalogue, market, [submission], now_s)
+            (outcome,) = await _submit(db, catalogue, market, [submission], now_s, alone=True)
         except Refused as no:
-            outcomes.append(no)
-    return outcomes
+            # A job that recovers and a voucher that ends do not wait for submissions: then it is tried once more.
+            if not isinstance(no, InsufficientValue) or tries == TRIES:
+                return no
+        else:
+            return outcome
 
 
 async def _submit(
-    db: Database, catalogue: Catalogue, market: Market, submissions: Sequence[Submission], now_s: int
+    db: Database,
+    catalogue: Catalogue,
+    market: Market,
+    submissions: Sequence[Submission],
+    now_s: int,
+    *,
+    alone: bool = False,
 ) -> list[list[SubmittedJob] | Refused]:
     """Raises Refused if the database refuses what looked right here."""
     async with db.transaction() as tx:
         calls = [submission.call for submission in submissions]
-        opened = await answer.open_all(tx, calls, now_s)
         tenant_ids = sorted({submission.actor.organisation_id for submission in submissions})
+        # Before the keys: who waits here holds nothing that others wait for.
+        await (organisation.lock if alone else organisation.share)(tx, tenant_ids)
+        opened = await answer.open_all(tx, calls, now_s)
         means = await read_means(tx, market, tenant_ids)
         outcomes: list[list[SubmittedJob] | Refused] = []
         accepted: dict[Call, list[_NewJob]] = {}
