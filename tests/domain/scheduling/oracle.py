@@ -225,10 +225,10 @@ class Oracle:
     # --- passes ---
 
     def in_order(self, policy: Policy) -> list[Attempt]:
-        def key(attempt: Attempt) -> tuple[int, int, str]:
+        def key(attempt: Attempt) -> tuple[int, int, int, str]:
             ask = attempt.ask
             first = {"fcfs": 0, "sjf": ask.walltime_s, "priority": -ask.priority}[policy.order]
-            return first, ask.submitted_s, ask.job_id
+            return first, ask.submitted_s, ask.arrival, ask.job_id
 
         return sorted(self.queued.values(), key=key)
 

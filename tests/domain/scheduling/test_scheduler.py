@@ -157,9 +157,12 @@ def test_the_queue_has_the_policys_order_even_if_the_policy_changes(order: Any, 
     assert told == expected
 
 
-def test_ties_are_broken_by_the_id_not_by_arrival() -> None:
+def test_ties_are_broken_by_the_number_then_by_the_id_not_by_the_order_of_events() -> None:
     decisions = step(State(), EASY, 0, [PoolSet(pool(nodes=1, chips=1)), narrow("b"), narrow("a")])
     assert list(placed(decisions)) == ["a"]
+    numbered = [narrow("a", arrival=12), narrow("c", arrival=11), narrow("b", arrival=11)]
+    decisions = step(State(), EASY, 0, [PoolSet(pool(nodes=1, chips=1)), *numbered])
+    assert list(placed(decisions)) == ["b"]
 
 
 def test_a_stable_queue_says_nothing() -> None:

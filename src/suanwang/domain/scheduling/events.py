@@ -47,6 +47,8 @@ class Ask:
     variants: tuple[AskVariant, ...]
     only_centre: str | None = None
     """Where the checkpoint lies that cannot travel."""
+    arrival: int = 0
+    """Of two jobs of one second the one with the smaller number came first; equal numbers: in the order of the ids."""
 
     def __post_init__(self) -> None:
         if self.num_nodes < 1:

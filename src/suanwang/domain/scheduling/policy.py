@@ -16,7 +16,7 @@ CONSERVATIVE = 2**31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How the queue is served. Ties are broken by time of submission, then by job id."""
+    """How the queue is served. Ties are broken by time of submission, then by arrival, then by job id."""
 
     order: Order = "priority"
     """fcfs: by submission; sjf: shortest walltime first; priority: highest first, then by submission."""

@@ -25,6 +25,7 @@ from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NEVER, NODE, OP, OP_KIND, POOL, SIZE, TIE_WORDS
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
 
+ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
     {
         Objective.CHEAPEST: columns.OBJECTIVE.cheapest,
@@ -138,7 +139,8 @@ class State:
             self.centre_number(ask.only_centre),
             NEVER if ask.max_cost_fen is None else min(ask.max_cost_fen, NEVER),
             *(-1,) * (JOB.tie - JOB.said),
-            *unpack(f">{TIE_WORDS}q", ask.job_id.encode()[: 8 * TIE_WORDS].ljust(8 * TIE_WORDS, b"\0")),
+            ask.arrival,
+            *unpack(f">{ID_WORDS}q", ask.job_id.encode()[: 8 * ID_WORDS].ljust(8 * ID_WORDS, b"\0")),
             self._arrivals,
         )
         job = self.job_at[slot] = Job(ask, attempt, slot)

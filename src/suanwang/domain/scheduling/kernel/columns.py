@@ -15,7 +15,7 @@ NEVER = 2**62
 """Later than every time and dearer than every price."""
 MEMO_SIZE = 4_096
 TIE_WORDS = 5
-"""Job ids break ties by their first 40 bytes, then by arrival."""
+"""Ties are broken by `Ask.arrival`, then by the first 32 bytes of the id, then by the order of queueing."""
 
 
 class SizeColumns(NamedTuple):
