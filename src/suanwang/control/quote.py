@@ -14,11 +14,14 @@ from suanwang.store.centre import CentreRecord
 from suanwang.store.voucher import VoucherRecord
 from suanwang.wire import Notice, Quote, QuoteLine, Reason
 
+LAST = 2**62
+"""The number of a job that is not there yet: it comes after all that are."""
+
 
 async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], now_s: int) -> Quote:
     """One line per pool: accepted or refused and why, start, finish, price, voucher share, own share."""
     job_rules.check(spec)
-    ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s)
+    ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s, LAST)
     async with hub.db.transaction(snapshot=True) as tx:
         means = (await read_means(tx, hub.market, [tenant_id]))[tenant_id]
         records = {record.centre.id: record for record in await centre.centres(tx)}

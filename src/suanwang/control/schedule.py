@@ -55,6 +55,7 @@ def ask_of(
     job_id: str,
     tenant_id: str,
     submitted_s: int,
+    arrival: int,
     attempt: int = 1,
     only_centre: str | None = None,
 ) -> Ask:
@@ -81,6 +82,21 @@ def ask_of(
             for i, v in enumerate(spec.variants)
         ),
         only_centre=only_centre,
+        arrival=arrival,
+    )
+
+
+def ask_again(record: jobs.JobRecord, catalogue: Catalogue, attempt: int, only_centre: str | None = None) -> Ask:
+    """What an attempt of a job that is recorded asks: it keeps its place in the queue."""
+    return ask_of(
+        record.spec,
+        catalogue,
+        str(record.id),
+        record.tenant_id,
+        record.submitted_s,
+        record.number,
+        attempt,
+        only_centre,
     )
 
 
@@ -97,9 +113,7 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
         live = {str(job.id): job for job in await jobs.live(tx)}
         for row in await attempts.live(tx):
             owner = live[str(row["job_id"])]
-            ask = ask_of(
-                owner.spec, catalogue, str(owner.id), owner.tenant_id, owner.submitted_s, attempt=row["number"]
-            )
+            ask = ask_again(owner, catalogue, row["number"])
             end_s = row["expected_end_s"]
             known.append(
                 happened.AttemptRestored(
@@ -119,15 +133,7 @@ async def _queued_again(tx: Connection, brain: Brain, record: jobs.JobRecord, ca
     if checkpoint is not None:
         brain.resume[str(record.id)] = checkpoint
     only_centre = centre_id if checkpoint is not None and checkpoint.blob_sha256 is None else None
-    ask = ask_of(
-        record.spec,
-        catalogue,
-        str(record.id),
-        record.tenant_id,
-        record.submitted_s,
-        attempt=record.attempts + 1,
-        only_centre=only_centre,
-    )
+    ask = ask_again(record, catalogue, record.attempts + 1, only_centre)
     return happened.JobQueued(ask, record.queued_s)
 
 

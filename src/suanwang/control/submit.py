@@ -211,15 +211,16 @@ async def _submit(
 
 async def _record(tx: Connection, accepted: "dict[Call, list[_NewJob]]", now_s: int) -> None:
     new_jobs = [one for found in accepted.values() for one in found]
-    await jobs.insert(tx, [one.new for one in new_jobs], now_s)
+    numbers = await jobs.insert(tx, [one.new for one in new_jobs], now_s)
+    asks = [replace(one.ask, arrival=numbers[one.new.id]) for one in new_jobs]
     await post(tx, [one.hold for one in new_jobs], now_s)
     await event.append(
         tx,
         now_s,
         "",
         [
-            NewEvent("job_submitted", str(one.new.id), body=QueuedBody(one.ask), actor=one.hold.actor)
-            for one in new_jobs
+            NewEvent("job_submitted", str(one.new.id), body=QueuedBody(ask), actor=one.hold.actor)
+            for one, ask in zip(new_jobs, asks, strict=True)
         ],
     )
     await answer.remember_all(tx, [(call, [one.answer for one in found]) for call, found in accepted.items()])
@@ -247,7 +248,7 @@ def _work_out(means: Means, catalogue: Catalogue, submission: Submission, now_s:
     for number, spec in enumerate(specs):
         if id(spec) not in known:
             job_rules.check(spec)
-            nameless = ask_of(spec, catalogue, "", "", 0)
+            nameless = ask_of(spec, catalogue, "", "", 0, 0)
             known[id(spec)] = (nameless, means.offers.prices_fen(nameless, spec.name))
         nameless, prices = known[id(spec)]
         job_id = identity("job", actor.organisation_id, f"{call.key}/{number}")

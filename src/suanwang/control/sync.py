@@ -6,7 +6,7 @@ from uuid import UUID
 
 from suanwang.control import meter
 from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
-from suanwang.control.schedule import QueuedBody, ask_of, last_checkpoint
+from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
@@ -313,15 +313,7 @@ async def _recover(
         centre_id = found_at or centre_id
     # A checkpoint that was not uploaded cannot travel.
     stuck = checkpoint is not None and checkpoint.blob_sha256 is None
-    ask = ask_of(
-        record.spec,
-        catalogue,
-        str(record.id),
-        record.tenant_id,
-        record.submitted_s,
-        attempt=record.attempts + 1,
-        only_centre=centre_id if stuck else None,
-    )
+    ask = ask_again(record, catalogue, record.attempts + 1, centre_id if stuck else None)
     events.append(NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint)))
     by_centre = one.now.cause in CENTRE_CAUSES
     change = StateChange(

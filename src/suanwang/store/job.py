@@ -25,6 +25,7 @@ class NewJob:
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     id: UUID
+    number: int
     tenant_id: str
     name: str
     spec_json: str
@@ -59,11 +60,12 @@ class StateChange:
     restarts: int = 0
 
 
-async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> None:
+async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> dict[UUID, int]:
+    """The number of each job: numbers rise in the order of the list."""
     # One array of many jobs mostly repeats one spec: encode each distinct object once.
     encoded: dict[int, str] = {}
     specs = [encoded.get(id(job.spec)) or encoded.setdefault(id(job.spec), to_json(job.spec)) for job in jobs]
-    await tx.execute(
+    rows = await tx.fetch(
         _SQL["insert_jobs"],
         now_s,
         [job.id for job in jobs],
@@ -73,6 +75,7 @@ async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> None:
         [job.estimate_fen for job in jobs],
         [job.voucher_id for job in jobs],
     )
+    return {row["id"]: row["number"] for row in rows}
 
 
 async def lock(tx: Connection, job_ids: list[UUID]) -> dict[UUID, JobRecord]:
@@ -170,6 +173,7 @@ async def add_charges(tx: Connection, charges: list[tuple[UUID, int, int]]) -> N
 def _record(row: Row) -> JobRecord:
     return JobRecord(
         row["id"],
+        row["number"],
         row["tenant_id"],
         row["name"],
         row["spec"],

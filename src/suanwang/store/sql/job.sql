@@ -3,10 +3,10 @@ insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, sub
 select j.id, j.tenant_id, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id, $1, $1
 from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[]) with ordinality
     j (id, tenant_id, name, spec, estimate_fen, voucher_id, place)
-order by j.place
+order by j.place returning id, number
 
 -- name: jobs_for_update
-select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
+select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
     charged_fen, voucher_fen, submitted_s, queued_s, settled
 from job where id = any($1::uuid[]) order by id for no key update
 
@@ -28,7 +28,7 @@ update job set reason = j.reason::jsonb from unnest($1::uuid[], $2::text[]) j (i
 where job.id = j.id and job.state = 'queued'
 
 -- name: queued_or_live
-select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
+select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
     charged_fen, voucher_fen, submitted_s, queued_s, settled
 from job where not settled and state not in ('succeeded', 'failed', 'cancelled') order by number
 
