@@ -20,6 +20,7 @@ _ADVICE = (
 
 _PLACEMENT = {
     "FITS": (mark("can take it at {fen_per_chip_hour} yuan per chip-hour"), mark("can take it")),
+    "NOT_FORESEEN": (mark("can take it, but more than {looked_at} jobs wait ahead: its start cannot be foreseen"),),
     "CHIP_MISMATCH": (mark("it has {chip}, the job asks for {wanted}"),),
     "NODE_TOO_SMALL": (
         mark(

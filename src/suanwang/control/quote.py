@@ -40,7 +40,7 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
         for pool in means.offers.pools
         if pool.id in outlooks
     ]
-    lines.sort(key=lambda line: (not line.accepted, line.own_fen if line.own_fen is not None else 0, line.start_s or 0))
+    lines.sort(key=lambda line: (not line.accepted, line.own_fen or 0, line.start_s or LAST))
     return Quote(
         job_name=spec.name,
         walltime_s=spec.walltime_s,

@@ -282,9 +282,9 @@ class Oracle:
         self.now_s, self.reservations, self.not_before_s = now_s, [], {}
         held = self.queued.get(ask.job_id)
         self.queued[ask.job_id] = Attempt(ask, ask.attempt)
-        for attempt in self.in_order(policy)[: policy.quote_ahead]:
-            if attempt.ask.job_id == ask.job_id:
-                break
+        in_order = self.in_order(policy)
+        ahead = in_order[: [attempt.ask.job_id for attempt in in_order].index(ask.job_id)]
+        for attempt in ahead[: policy.quote_ahead + 1]:
             best, _, _ = self.survey(attempt.ask)
             if best is not None:
                 pool_id, variant, start_s, _ = best
@@ -296,7 +296,14 @@ class Oracle:
             self.queued[ask.job_id] = held
         outlook = self.survey(ask)[2]
         self.reservations, self.not_before_s = [], {}
-        return outlook
+        if len(ahead) <= policy.quote_ahead:
+            return outlook
+        return {
+            pool_id: (variant, "NOT_FORESEEN", None, price_fen)
+            if code == "FITS"
+            else (variant, code, start_s, price_fen)
+            for pool_id, (variant, code, start_s, price_fen) in outlook.items()
+        }
 
 
 def refusal_order() -> tuple[str, ...]:

@@ -27,7 +27,7 @@ class Policy:
     outlook: bool = True
     """Whether decisions carry what every pool could have done; a replay of a whole log does without."""
     quote_ahead: int = 1_000
-    """A quote takes into account at most so many jobs ahead in the queue."""
+    """A quote takes so many jobs ahead into account; behind more it names no start."""
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):

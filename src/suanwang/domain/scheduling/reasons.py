@@ -1,6 +1,7 @@
 """The kernel's numbers as codes and facts that people and programs can read."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -37,6 +38,13 @@ def waiting_reason(code: int, pool: Pool | None, variant: int, start_s: int, ahe
     return Reason(
         CODES[code], {"pool_id": pool.id, "variant": variant, "expected_start_s": start_s, "waiting_ahead": ahead}
     )
+
+
+def not_foreseen(outlook: PoolOutlook, looked_at: int) -> PoolOutlook:
+    """The same of a pool that can have the job, but behind more jobs than are looked at."""
+    if not outlook.feasible:
+        return outlook
+    return replace(outlook, reason=Reason("NOT_FORESEEN", {"looked_at": looked_at}), start_s=None, finish_s=None)
 
 
 Facts: TypeAlias = dict[str, object]
