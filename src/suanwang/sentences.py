@@ -150,6 +150,9 @@ _MORE_ERRORS = {
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
     "ID_TAKEN": (mark("the id {id} is taken"),),
+    "SECRET_SHOWN_ONCE": (
+        mark("token {token} was issued by this call and its secret shown once; revoke it and issue another"),
+    ),
     "NODE_IN_USE": (
         mark(
             "jobs run on {taken} chips of node {node} of {pool}, which would have {chips}: "

@@ -53,14 +53,23 @@ async def add_organisation(db: Database, actor: Actor, new: Organisation, call: 
 
 
 async def issue_token(
-    db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, now_s: int
+    db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, call: Call, now_s: int
 ) -> str:
     """A token for a role of an organisation. The secret is shown once, to the caller; only its hash is kept.
 
     Network admins issue any; a tenant's admin issues tokens of its own organisation, a centre's operator of its centre.
+    The same call again makes no second token, and cannot show the first one's secret, which nobody knows any more:
+    it raises Conflict (SECRET_SHOWN_ONCE) with the token's id, which can be revoked.
     """
     _check_may_issue(actor, new)
     async with db.transaction() as tx:
+        repeated = await answer.earlier(tx, call, str, now_s)
+        if repeated is not None:
+            raise Conflict(
+                f"token {repeated} was issued by this call and its secret shown once; revoke it and take a new key",
+                code="SECRET_SHOWN_ONCE",
+                token=repeated,
+            )
         owner = await organisations.organisation(tx, new.organisation_id)
         if ORGANISATION_KIND_OF_ROLE[new.role] is not owner.kind:
             fitting = sorted(role for role, kind in ORGANISATION_KIND_OF_ROLE.items() if kind is owner.kind)
@@ -74,6 +83,7 @@ async def issue_token(
         await organisations.insert_token(tx, token_id, secret, new, label, now_s, expires_s)
         body = {"token": str(token_id), "organisation": new.organisation_id, "role": new.role}
         await event.append(tx, now_s, actor.token_id, [NewEvent("token_issued", centre_id=new.centre_id, body=body)])
+        await answer.remember(tx, call, str(token_id))
     return str(token_id)
 
 
@@ -85,11 +95,14 @@ def _check_may_issue(actor: Actor, new: Actor) -> None:
         raise NotAllowed(f"a {actor.role} cannot issue a {new.role} token for {new.organisation_id}")
 
 
-async def revoke_token(db: Database, actor: Actor, token_id: UUID, now_s: int) -> None:
+async def revoke_token(db: Database, actor: Actor, token_id: UUID, call: Call, now_s: int) -> None:
     """Raises NotFound if no such token is in force."""
     async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
         await organisations.revoke_token(tx, token_id, now_s)
         await event.append(tx, now_s, actor.token_id, [NewEvent("token_revoked", body={"token": str(token_id)})])
+        await answer.remember(tx, call, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +172,18 @@ async def _require_room_for_live(tx: Connection, pool: Pool) -> None:
         )
 
 
-async def set_drained(db: Database, actor: Actor, centre_id: str, drained: bool, now_s: int) -> None:
-    """A drained centre gets no new jobs; those it has run on."""
+async def set_drained(db: Database, actor: Actor, centre_id: str, drained: bool, call: Call, now_s: int) -> None:
+    """A drained centre gets no new jobs; those it has run on. The same call again changes nothing any more."""
     async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
         record = await centre.centre(tx, centre_id)
         if actor.role is Role.CENTRE_OPERATOR and record.organisation_id != actor.organisation_id:
             raise NotAllowed("an operator drains centres of its own organisation", centre=centre_id)
         if await centre.set_drained(tx, centre_id, drained):
             kind = "centre_drained" if drained else "centre_resumed"
             await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=centre_id)])
+        await answer.remember(tx, call, {})
 
 
 async def top_up(db: Database, actor: Actor, tenant_id: str, amount_fen: int, call: Call, now_s: int) -> None:
