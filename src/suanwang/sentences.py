@@ -153,6 +153,15 @@ _MORE_ERRORS = {
     "SECRET_SHOWN_ONCE": (
         mark("token {token} was issued by this call and its secret shown once; revoke it and issue another"),
     ),
+    "LIVE_JOBS_QUOTA": (
+        mark("you have {live} jobs that are not over and ask for {asked} more; {limit} are allowed at once"),
+    ),
+    "BLOB_QUOTA": (
+        mark(
+            "a file of {size_bytes} bytes is too much: your files are {used_bytes} bytes, {limit_bytes} are allowed; "
+            "files that no live job needs go by themselves after some days"
+        ),
+    ),
     "NODE_IN_USE": (
         mark(
             "jobs run on {taken} chips of node {node} of {pool}, which would have {chips}: "

@@ -13,14 +13,14 @@ from suanwang.api.access import JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, cal
 from suanwang.api.receipt import read_receipt
 from suanwang.control import quote as quotes
 from suanwang.control import submit
-from suanwang.domain.job import MAX_COUNT, BlobWorkdir, JobSpec, JobState, Phase, Variant
+from suanwang.domain.job import MAX_COUNT, JobSpec, JobState, Phase, Variant
 from suanwang.domain.tenant import Actor, Role, may_see_tenant
 from suanwang.errors import InvalidInput, NotFound, Unreachable
 from suanwang.protocol import LogRequest
 from suanwang.store import attempt as attempts
-from suanwang.store import blob, centre, event
+from suanwang.store import centre, event
 from suanwang.store import job as jobs
-from suanwang.store.db import Connection, Database, Row, from_json
+from suanwang.store.db import Connection, Row, from_json
 from suanwang.taskfile import TaskOverrides, read_task
 from suanwang.wire import (
     EventLine,
@@ -106,20 +106,8 @@ async def submit_jobs(request: Request[Actor, Any, Any], data: Submission) -> Su
         notices += found
         if len(specs) > MAX_COUNT:
             raise InvalidInput("jobs", len(specs), f"at most {MAX_COUNT} jobs in one call")
-    await _require_workdirs(hub.db, request.user, specs)
     submitted = await hub.submissions.submit(submit.Submission(request.user, specs, await call_of(request)))
     return Submitted(submitted, notices[:100])
-
-
-async def _require_workdirs(db: Database, actor: Actor, specs: list[JobSpec]) -> None:
-    """A working directory must be there and be the tenant's own, or another's files could be read through a job."""
-    named = {spec.workdir.sha256 for spec in specs if isinstance(spec.workdir, BlobWorkdir)}
-    if not named:
-        return
-    async with db.transaction() as tx:
-        for sha256 in named:
-            if not await blob.owned_by(tx, sha256, actor.organisation_id):
-                raise NotFound(f"no uploaded file {sha256}; upload the working directory first", sha256=sha256)
 
 
 @get("/v1/jobs", opt={"may": JOB_READERS})

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from suanwang.domain.job import JobSpec, JobState
 from suanwang.errors import Conflict, NotFound
+from suanwang.store.answer import reused_key
 from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
@@ -61,20 +64,26 @@ class StateChange:
 
 
 async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> dict[UUID, int]:
-    """The number of each job: numbers rise in the order of the list."""
+    """The number of each job: numbers rise in the order of the list.
+
+    Raises Conflict if one is there: its key was used so long ago that the answer is forgotten.
+    """
     # One array of many jobs mostly repeats one spec: encode each distinct object once.
     encoded: dict[int, str] = {}
     specs = [encoded.get(id(job.spec)) or encoded.setdefault(id(job.spec), to_json(job.spec)) for job in jobs]
-    rows = await tx.fetch(
-        _SQL["insert_jobs"],
-        now_s,
-        [job.id for job in jobs],
-        [job.tenant_id for job in jobs],
-        [job.spec.name for job in jobs],
-        specs,
-        [job.estimate_fen for job in jobs],
-        [job.voucher_id for job in jobs],
-    )
+    try:
+        rows = await tx.fetch(
+            _SQL["insert_jobs"],
+            now_s,
+            [job.id for job in jobs],
+            [job.tenant_id for job in jobs],
+            [job.spec.name for job in jobs],
+            specs,
+            [job.estimate_fen for job in jobs],
+            [job.voucher_id for job in jobs],
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise reused_key() from error
     return {row["id"]: row["number"] for row in rows}
 
 
@@ -112,6 +121,11 @@ async def set_reasons(tx: Connection, reasons: list[tuple[UUID, str]]) -> None:
 async def live(tx: Connection) -> list[JobRecord]:
     """Every job that has not ended, in the order of submission."""
     return [_record(row) for row in await tx.fetch(_SQL["queued_or_live"])]
+
+
+async def count_live(tx: Connection, tenant_ids: list[str]) -> dict[str, int]:
+    """Tenant -> jobs that are not over; a tenant without any is absent."""
+    return {row["tenant_id"]: row["jobs"] for row in await tx.fetch(_SQL["count_live"], tenant_ids)}
 
 
 async def job(tx: Connection, job_id: UUID) -> Row:

@@ -102,6 +102,7 @@ create index job_of_tenant on job (tenant_id, number desc);
 -- No index of jobs and attempts mentions what changes often (state, phase): their rows are then updated in place. Who
 -- is over is settled in the same transaction, so `not settled` finds the live ones.
 create index job_live on job (number) where not settled;
+create index job_live_of_tenant on job (tenant_id) where not settled;
 
 create table attempt (
     job_id uuid not null references job,
@@ -227,8 +228,10 @@ comment on table answer is 'Idempotency keys: what was answered to a write, so t
 create table blob (
     sha256 bytea primary key,
     body bytea not null,
-    created_s bigint not null
+    size_bytes bigint not null check (size_bytes > 0),
+    sent_s bigint not null
 );
+comment on column blob.sent_s is 'When it was last sent: sent again, it is kept as long as a new one';
 alter table blob alter column body set storage external;
 
 -- Equal content is stored once; who uploaded it may read it.

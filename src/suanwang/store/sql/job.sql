@@ -44,6 +44,9 @@ where ($1::text is null or tenant_id = $1)
     and (number::text = $2 or name = $2 or (length($2) >= 6 and starts_with(id::text, lower($2))))
 order by rank, number desc limit 2
 
+-- name: count_live
+select tenant_id, count(*) as jobs from job where tenant_id = any($1::text[]) and not settled group by tenant_id
+
 -- name: list
 select j.id, j.number, j.tenant_id, j.name, j.state, j.attempts, j.estimate_fen, j.charged_fen, j.voucher_fen,
     j.submitted_s, j.ended_s, j.reason::text as reason, a.centre_id, a.pool_id, a.phase, a.started_s, a.progress::text as progress,
