@@ -54,7 +54,7 @@ async def test_a_drain_that_comes_late_again_does_not_drain_what_was_resumed(ser
             lines = {line["id"]: line["state"] for line in (await anybody.get("/v1/centres")).json()}
         return str(lines["east"])
 
-    await served.net.turn()
+    await served.net.sync(served.net.centres["east"])
     async with served.client(served.secrets[role]) as operator:
         first = await send(operator, "POST", "/v1/centres/east/drain", "drain")
         assert await state() == "drained"

@@ -122,24 +122,26 @@ async def list_jobs(
     """Newest first. A tenant sees its own, a centre's operator those at its centres, oversight all."""
     actor = request.user
     tenant_id = actor.organisation_id if actor.role in TENANTS else None
+    centre_ids = None if centre_id is None else [centre_id]
     async with hub_of(request).db.transaction(snapshot=True) as tx:
         if actor.role is Role.CENTRE_OPERATOR:
-            centre_id = await _own_centre(tx, actor, centre_id)
+            centre_ids = await _own_centres(tx, actor, centre_id)
         rows = await jobs.listed(
-            tx, tenant_id, [str(s) for s in states] if states else None, before, limit + 1, centre_id
+            tx, tenant_id, [str(s) for s in states] if states else None, before, limit + 1, centre_ids
         )
-        counted = await jobs.count_states(tx, tenant_id, centre_id)
+        counted = await jobs.count_states(tx, tenant_id, centre_ids)
     more = rows[limit - 1]["number"] if len(rows) > limit else None
     return JobList([_line(row) for row in rows[:limit]], counted, more)
 
 
-async def _own_centre(tx: Connection, actor: Actor, centre_id: str | None) -> str:
+async def _own_centres(tx: Connection, actor: Actor, centre_id: str | None) -> list[str]:
+    """All centres of an operator's organisation, or the one that is asked for. Raises NotFound."""
     own = [one.centre.id for one in await centre.centres(tx) if one.organisation_id == actor.organisation_id]
-    if centre_id is None and own:
-        return own[0]
+    if centre_id is None:
+        return own
     if centre_id not in own:
         raise NotFound(f"no centre {centre_id} of yours", centre=centre_id)
-    return centre_id
+    return [centre_id]
 
 
 def _line(row: Row) -> JobLine:

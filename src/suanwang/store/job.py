@@ -156,18 +156,15 @@ async def listed(
     states: list[str] | None,
     before: int | None,
     limit: int,
-    centre_id: str | None = None,
+    centre_ids: list[str] | None = None,
 ) -> list[Row]:
-    return await tx.fetch(_SQL["list"], tenant_id, states, before, limit, centre_id)
+    return await tx.fetch(_SQL["list"], tenant_id, states, before, limit, centre_ids)
 
 
-async def count_states(tx: Connection, tenant_id: str | None = None, centre_id: str | None = None) -> dict[str, int]:
-    return {row["state"]: row["jobs"] for row in await tx.fetch(_SQL["count_states"], tenant_id, centre_id)}
-
-
-async def ended_unsettled(tx: Connection, limit: int) -> list[UUID]:
-    """Jobs that are over, whose last second is charged, and whose hold is not given back yet."""
-    return [row["id"] for row in await tx.fetch(_SQL["unsettled_ended"], limit)]
+async def count_states(
+    tx: Connection, tenant_id: str | None = None, centre_ids: list[str] | None = None
+) -> dict[str, int]:
+    return {row["state"]: row["jobs"] for row in await tx.fetch(_SQL["count_states"], tenant_id, centre_ids)}
 
 
 async def settle(tx: Connection, job_ids: list[UUID]) -> None:

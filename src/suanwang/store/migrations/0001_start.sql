@@ -89,7 +89,6 @@ create table job (
     restarts int not null default 0,
     estimate_fen bigint not null,
     voucher_id uuid,
-    voucher_share jsonb,
     charged_fen bigint not null default 0,
     voucher_fen bigint not null default 0,
     submitted_s bigint not null,

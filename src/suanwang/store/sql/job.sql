@@ -55,19 +55,14 @@ from job j
 left join attempt a on a.job_id = j.id and a.number = j.attempts
 left join centre_contact k on k.centre_id = a.centre_id
 where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or j.state = any($2))
-    and ($3::bigint is null or j.number < $3) and ($5::text is null or a.centre_id = $5)
+    and ($3::bigint is null or j.number < $3) and ($5::text[] is null or a.centre_id = any($5))
 order by j.number desc limit $4
 
 -- name: count_states
 select j.state, count(*) as jobs from job j
-where ($1::text is null or j.tenant_id = $1) and ($2::text is null or exists (
-    select from attempt a where a.job_id = j.id and a.number = j.attempts and a.centre_id = $2))
+where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or exists (
+    select from attempt a where a.job_id = j.id and a.number = j.attempts and a.centre_id = any($2)))
 group by j.state
-
--- name: unsettled_ended
-select id from job where not settled and state in ('succeeded', 'failed', 'cancelled')
-    and not exists (select from attempt a where a.job_id = job.id and not a.settled)
-order by id limit $1
 
 -- name: settle
 update job set settled = true where id = any($1::uuid[])
