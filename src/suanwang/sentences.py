@@ -139,6 +139,20 @@ _VOUCHERS = {
     }.items()
 }
 
+_INVENTORY = {
+    "POOL_NOT_FOUND": (mark("the agent knows no pool {pool}"),),
+    "POOL_CHIP_DIFFERS": (mark("{pool} is offered with {chip}, its agent finds {found_chip}"),),
+    "NODE_NOT_FOUND": (mark("node {node} of {pool} is offered and not found"),),
+    "NODE_DOWN": (mark("node {node} of {pool} is down"),),
+    "NODE_DIFFERS": (
+        mark(
+            "node {node} of {pool} is offered with {chips} chips and {cpus} CPUs, "
+            "its agent finds {found_chips} and {found_cpus}"
+        ),
+    ),
+    "NODE_NOT_OFFERED": (mark("node {node} of {pool} is found and not offered"),),
+}
+
 _MORE_ERRORS = {
     "INVALID_INPUT": (
         mark("{field}: {value} is not allowed; {allowed}"),
@@ -185,7 +199,7 @@ _MORE_ERRORS = {
     "BUG": (mark("the hub made a mistake; its log knows it as incident {incident}"),),
 }
 
-SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(_PLACEMENT | _JOBS | _VOUCHERS)
+SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(_PLACEMENT | _JOBS | _VOUCHERS | _INVENTORY)
 """Reasons: why a job is where it is, why a claim got what it got."""
 ERRORS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     _MORE_ERRORS | {code: _JOBS[code] for code in ("NO_POOL", "INSUFFICIENT_VALUE")}

@@ -371,6 +371,8 @@ class CentreLine:
     agent_release: str
     driver: str
     pools: list[PoolLine]
+    warnings: list[Reason] = field(default_factory=list)
+    """Where what the agent finds differs from what the centre offers."""
 
 
 # Vouchers ------------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from litestar import Request, delete, get, post
 from suanwang import __version__
 from suanwang.api.access import ADMIN, ANYBODY, OPERATORS, PUBLIC, TENANTS, TOKEN_ISSUERS, call_of, hub_of
 from suanwang.control import network
+from suanwang.control.inventory import differences
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
 from suanwang.domain.tenant import Actor, Organisation
@@ -173,6 +174,7 @@ def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, 
             )
             for pool in pools
         ],
+        warnings=differences(pools, record.inventory),
     )
 
 

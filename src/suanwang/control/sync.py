@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from suanwang.control import meter
+from suanwang.control.inventory import differences
 from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
 from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint
 from suanwang.domain import job as job_rules
@@ -17,6 +18,7 @@ from suanwang.protocol import (
     MAX_REPORTS_PER_SYNC,
     PROTOCOL_VERSION,
     Checkpoint,
+    PoolReport,
     RefusedReport,
     Report,
     RunOrder,
@@ -112,7 +114,21 @@ async def _greet(
             )
         body = {"before": agent_before, "now": request.agent_id}
         news.append(NewEvent("agent_replaced", centre_id=centre_id, body=body))
+    if request.inventory is not None:
+        news += await _compare(tx, centre_id, request.inventory)
     return news
+
+
+async def _compare(tx: Connection, centre_id: str, inventory: tuple[PoolReport, ...]) -> list[NewEvent]:
+    """Keep what the agent finds; told if it differs from the offer in another way than before."""
+    pools = await centre.pools(tx, centre_id)
+    before = differences(pools, (await centre.centre(tx, centre_id)).inventory)
+    await centre.set_inventory(tx, centre_id, inventory)
+    now = differences(pools, inventory)
+    if now == before:
+        return []
+    kind = "inventory_differs" if now else "inventory_agrees"
+    return [NewEvent(kind, centre_id=centre_id, body={"differences": now})]
 
 
 async def _judge(

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.errors import NotFound
+from suanwang.protocol import PoolReport
 from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
@@ -23,6 +24,8 @@ class CentreRecord:
     agent_id: str | None
     agent_release: str
     driver: str
+    inventory: tuple[PoolReport, ...] | None
+    """What its agent last found behind the pools; None: it never said."""
 
 
 async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, now_s: int) -> bool:
@@ -120,6 +123,10 @@ async def record_contact(
     return row["unseen"], row["agent_id"], row["seen_before_s"]
 
 
+async def set_inventory(tx: Connection, centre_id: str, inventory: tuple[PoolReport, ...]) -> None:
+    await tx.execute(_SQL["set_inventory"], centre_id, to_json(inventory))
+
+
 async def mark_unseen(tx: Connection, silent_since_s: int) -> list[str]:
     """Centres that were seen before and not since; returns the ids that changed."""
     return [row["centre_id"] for row in await tx.fetch(_SQL["mark_unseen"], silent_since_s)]
@@ -144,6 +151,7 @@ def _centre(row: Row) -> CentreRecord:
         row["agent_id"],
         row["agent_release"],
         row["driver"],
+        row["inventory"] and from_json(row["inventory"], tuple[PoolReport, ...]),
     )
 
 

@@ -45,8 +45,10 @@ create table centre_contact (
     driver text not null default '',
     seen_s bigint,
     unchanged_s bigint,
-    unseen boolean not null default true
+    unseen boolean not null default true,
+    inventory jsonb
 );
+comment on column centre_contact.inventory is 'What its agent last found behind the pools; compared with the offer, never placed on';
 
 create table pool (
     id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),

@@ -16,12 +16,12 @@ returning id
 
 -- name: centres
 select c.id, c.organisation_id, c.name, c.name_zh, c.city, c.latitude, c.longitude, c.provider_facts::text as provider_facts,
-    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver
+    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory
 from centre c join centre_contact k on k.centre_id = c.id order by c.created_s, c.id
 
 -- name: centre
 select c.id, c.organisation_id, c.name, c.name_zh, c.city, c.latitude, c.longitude, c.provider_facts::text as provider_facts,
-    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver
+    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory
 from centre c join centre_contact k on k.centre_id = c.id where c.id = $1
 
 -- name: record_capacity
@@ -77,6 +77,9 @@ update centre_contact k set seen_s = greatest(k.seen_s, $3), unchanged_s = great
     agent_id = $2, agent_release = $5, driver = $6, unseen = false
 from centre_contact before where k.centre_id = $1 and before.centre_id = $1
 returning before.unseen, before.agent_id, before.seen_s as seen_before_s
+
+-- name: set_inventory
+update centre_contact set inventory = $2::jsonb where centre_id = $1
 
 -- name: mark_unseen
 update centre_contact set unseen = true where not unseen and (seen_s is null or seen_s < $1) returning centre_id
