@@ -28,6 +28,7 @@ _PLACEMENT = {
             "the job needs {wanted_chips_per_node} and {wanted_cpus_per_node}"
         ),
     ),
+    "NODE_MEMORY_TOO_SMALL": (mark("its nodes have {memory_gib} GiB of memory, the job needs {wanted_memory_gib}"),),
     "TOO_FEW_NODES": (mark("{fitting_nodes} of its nodes are large enough, the job needs {wanted_nodes}"),),
     "WALLTIME_OVER_LIMIT": (mark("it takes jobs of at most {max_walltime_s}, the job asks for {wanted_walltime_s}"),),
     "OTHER_CENTRE_PINNED": (mark("the job is pinned to {wanted}"),),

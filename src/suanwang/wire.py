@@ -319,6 +319,7 @@ class NewNodes(Request, frozen=True, kw_only=True):
     name: str
     chips: int
     cpus: int = 1
+    memory_gib: int | None = None
 
 
 class NewPool(Request, frozen=True, kw_only=True):

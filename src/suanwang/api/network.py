@@ -126,7 +126,7 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
             pool.id,
             data.id,
             pool.chip,
-            tuple(Node(node.name, node.chips, node.cpus) for node in pool.nodes),
+            tuple(Node(node.name, node.chips, node.cpus, node.memory_gib) for node in pool.nodes),
             Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work),
         )
         for pool in data.pools

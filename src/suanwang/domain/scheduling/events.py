@@ -20,6 +20,8 @@ class AskVariant:
     """Pinned to this centre, if given."""
     max_fen_per_hour: int | None = None
     """For the whole job, all nodes together."""
+    memory_bytes: int = 0
+    """On every node. A pool whose nodes have less is none for this job; several jobs on one node are not added up."""
 
     def __post_init__(self) -> None:
         if self.chips_per_node < 1:

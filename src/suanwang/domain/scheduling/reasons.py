@@ -10,6 +10,7 @@ from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
 from suanwang.domain.scheduling.kernel.columns import CODE
+from suanwang.units import BYTES_PER_GIB
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -92,6 +93,13 @@ _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Fac
 """The two sides that do not meet: what the job asks for, and what the pool has."""
 
 
+def _memory_outlook(pool: Pool, ask: Ask, variant: int) -> PoolOutlook:
+    """The kernel knows kinds of nodes, and memory is part of the kind."""
+    has_bytes, wanted_bytes = pool.memory_bytes_per_node or 0, ask.variants[variant].memory_bytes
+    facts: Facts = {"memory_gib": has_bytes // BYTES_PER_GIB, "wanted_memory_gib": -(-wanted_bytes // BYTES_PER_GIB)}
+    return PoolOutlook(pool.id, variant, False, Reason("NODE_MEMORY_TOO_SMALL", facts), None, None, None)
+
+
 def pool_outlook(pool: Pool, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]) -> PoolOutlook:
     """`prices_fen`: of every variant of the job at this pool. A pool that can never have the job shows no price, but
     for the price that is over the budget, which is among the facts."""
@@ -99,6 +107,8 @@ def pool_outlook(pool: Pool, ask: Ask, variant: int, code: int, start_s: int, pr
         facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
+    if code == CODE.chip_mismatch and pool.chip_id in ask.variants[variant].chip_ids:
+        return _memory_outlook(pool, ask, variant)
     facts = _REFUSAL_FACTS[code](ask, ask.variants[variant], pool, prices_fen[variant])
     passing = code in {CODE.pool_unseen, CODE.pool_drained}
     price_fen = prices_fen[variant] if passing else None
