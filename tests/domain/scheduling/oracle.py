@@ -235,7 +235,7 @@ class Oracle:
     # --- passes ---
 
     def in_order(self, policy: Policy) -> list[Attempt]:
-        def key(attempt: Attempt) -> tuple[float, int, str]:
+        def key(attempt: Attempt) -> tuple[float, int, int, str]:
             ask = attempt.ask
             wait_s, chips = self.now_s - ask.submitted_s, ask.num_nodes * ask.variants[0].chips_per_node
             relative = wait_s / ask.walltime_s
@@ -248,7 +248,7 @@ class Oracle:
                 "wfp3": -relative * relative * relative * chips,
                 "unicef": -wait_s / (log2(max(chips, 2)) * ask.walltime_s),
             }[policy.order]
-            return first, ask.submitted_s, ask.job_id
+            return first, ask.submitted_s, ask.arrival, ask.job_id
 
         return sorted(self.queued.values(), key=key)
 
@@ -315,9 +315,9 @@ class Oracle:
         self.now_s, self.reservations, self.not_before_s, self.backfill = now_s, [], {}, policy.backfill
         held = self.queued.get(ask.job_id)
         self.queued[ask.job_id] = Attempt(ask, ask.attempt)
-        for attempt in self.in_order(policy)[: policy.quote_ahead]:
-            if attempt.ask.job_id == ask.job_id:
-                break
+        in_order = self.in_order(policy)
+        ahead = in_order[: [attempt.ask.job_id for attempt in in_order].index(ask.job_id)]
+        for attempt in ahead[: policy.quote_ahead + 1]:
             best, _, _ = self.survey(attempt.ask)
             if best is not None:
                 pool_id, variant, start_s, _ = best
@@ -329,7 +329,14 @@ class Oracle:
             self.queued[ask.job_id] = held
         outlook = self.survey(ask)[2]
         self.reservations, self.not_before_s = [], {}
-        return outlook
+        if len(ahead) <= policy.quote_ahead:
+            return outlook
+        return {
+            pool_id: (variant, "NOT_FORESEEN", None, price_fen)
+            if code == "FITS"
+            else (variant, code, start_s, price_fen)
+            for pool_id, (variant, code, start_s, price_fen) in outlook.items()
+        }
 
 
 def refusal_order() -> tuple[str, ...]:

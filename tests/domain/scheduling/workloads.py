@@ -113,6 +113,7 @@ def asks(draw: st.DrawFn, job_id: str, submitted_s: int) -> Ask:
         max_cost_fen=draw(st.sampled_from([None, None, None, 20])),
         variants=tuple(draw(st.lists(variants, min_size=1, max_size=2))),
         only_centre=draw(st.sampled_from([None, None, None, None, "centre-p2"])),
+        arrival=draw(st.sampled_from([0, 0, 7, 2**40])),
     )
 
 

@@ -16,7 +16,8 @@ class Reason:
 class PoolOutlook:
     """What one pool could do for a job when it was looked at, with the variant that suits the job best there.
 
-    `feasible` is False if the pool cannot run the job, ever or at present; `reason` says why.
+    `feasible` is False if the pool cannot run the job, ever or at present; `reason` says why. A quote names no start
+    behind a queue that is too long to foresee.
     """
 
     pool_id: str

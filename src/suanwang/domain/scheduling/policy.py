@@ -17,7 +17,7 @@ CONSERVATIVE = 2**31
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """How the queue is served. Ties are broken by time of submission, then by job id."""
+    """How the queue is served. Ties are broken by time of submission, then by arrival, then by job id."""
 
     order: Order = "priority"
     """fcfs: by submission; sjf: shortest walltime first; priority: highest first, then by submission.
@@ -38,7 +38,7 @@ class Policy:
     outlook: bool = True
     """Whether decisions carry what every pool could have done; a replay of a whole log does without."""
     quote_ahead: int = 1_000
-    """A quote takes into account at most so many jobs ahead in the queue."""
+    """A quote takes so many jobs ahead into account; behind more it names no start."""
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):

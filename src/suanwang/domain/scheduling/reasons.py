@@ -1,6 +1,7 @@
 """The kernel's numbers as codes and facts that people and programs can read."""
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
 from suanwang.domain.scheduling.kernel.columns import CODE
+from suanwang.units import BYTES_PER_GIB
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -37,6 +39,13 @@ def waiting_reason(code: int, pool: Pool | None, variant: int, start_s: int, ahe
     return Reason(
         CODES[code], {"pool_id": pool.id, "variant": variant, "expected_start_s": start_s, "waiting_ahead": ahead}
     )
+
+
+def not_foreseen(outlook: PoolOutlook, looked_at: int) -> PoolOutlook:
+    """The same of a pool that can have the job, but behind more jobs than are looked at."""
+    if not outlook.feasible:
+        return outlook
+    return replace(outlook, reason=Reason("NOT_FORESEEN", {"looked_at": looked_at}), start_s=None, finish_s=None)
 
 
 Facts: TypeAlias = dict[str, object]
@@ -96,6 +105,13 @@ def _facts(pool: Pool, shapes: Shapes, ask: Ask, wanted: AskVariant, code: int, 
     return _REFUSAL_FACTS[code](ask, wanted, pool, fen)
 
 
+def _memory_outlook(pool: Pool, ask: Ask, variant: int) -> PoolOutlook:
+    """The kernel knows kinds of nodes, and memory is part of the kind."""
+    has_bytes, wanted_bytes = pool.memory_bytes_per_node or 0, ask.variants[variant].memory_bytes
+    facts: Facts = {"memory_gib": has_bytes // BYTES_PER_GIB, "wanted_memory_gib": -(-wanted_bytes // BYTES_PER_GIB)}
+    return PoolOutlook(pool.id, variant, False, Reason("NODE_MEMORY_TOO_SMALL", facts), None, None, None)
+
+
 def pool_outlook(
     pool: Pool, shapes: Shapes, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]
 ) -> PoolOutlook:
@@ -105,6 +121,8 @@ def pool_outlook(
         facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
+    if code == CODE.chip_mismatch and pool.chip_id in ask.variants[variant].chip_ids:
+        return _memory_outlook(pool, ask, variant)
     facts = _facts(pool, shapes, ask, ask.variants[variant], code, prices_fen[variant])
     passing = code in {CODE.pool_unseen, CODE.pool_drained}
     price_fen = prices_fen[variant] if passing else None

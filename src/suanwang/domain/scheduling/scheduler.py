@@ -14,7 +14,7 @@ from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
 from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Policy
-from suanwang.domain.scheduling.reasons import placed_reason, pool_outlook, waiting_reason
+from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, pool_outlook, waiting_reason
 from suanwang.domain.scheduling.state import State
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
@@ -41,7 +41,8 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
 
     Jobs ahead in the policy's order get a reservation one after the other, each where it suits them best; the job asked
     for comes after them. Everybody is taken to need the whole walltime, so in general jobs start earlier. A job that
-    waits already is quoted at its place in the queue. The state stays as it is.
+    waits already is quoted at its place in the queue. With more than `policy.quote_ahead` jobs ahead no start is named:
+    NOT_FORESEEN. The state stays as it is.
     """
     set_policy(state, policy, now_s)
     state.flush()
@@ -50,10 +51,10 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
     outlook = np.empty((len(OUTLOOK), len(state.pools)), np.int64)
     fifo, first_fit = policy.reservation_depth == STRICT_FIFO, policy.placement == "first_fit"
-    entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead, outlook)
+    ahead = entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead + 1, outlook)
     answer = _outlook(state, ask, job.slot, outlook.T.tolist())
     state.drop_columns(job)
-    return answer
+    return answer if ahead <= policy.quote_ahead else tuple(not_foreseen(each, policy.quote_ahead) for each in answer)
 
 
 def set_policy(state: State, policy: Policy, now_s: int) -> None:

@@ -37,6 +37,7 @@ from suanwang.domain.scheduling.kernel.columns import (
 )
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
 
+ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
     {
         Objective.CHEAPEST: columns.OBJECTIVE.cheapest,
@@ -44,6 +45,12 @@ OBJECTIVES = MappingProxyType(
         Objective.BALANCED: columns.OBJECTIVE.balanced,
     }
 )
+
+
+def suits(pool: Pool, chip_ids: frozenset[str], memory_bytes: int) -> bool:
+    """Whether a pool's nodes are of the kind that a variant asks for."""
+    has_bytes = pool.memory_bytes_per_node
+    return pool.chip_id in chip_ids and (has_bytes is None or has_bytes >= memory_bytes)
 
 
 @dataclass(slots=True)
@@ -82,7 +89,7 @@ class State:
         """Sum over jobs that wait: how many claims and holds a pass can need."""
         self._centres: dict[str, int] = {}
         self._sizes: dict[tuple[int, int, int], int] = {}
-        self._kinds: dict[frozenset[str], int] = {}
+        self._kinds: dict[tuple[frozenset[str], int], int] = {}
         self._free_slots: list[int] = []
         self._leaving: list[Job] = []
         self._free_rows: dict[int, list[int]] = {}
@@ -97,13 +104,13 @@ class State:
     def centre_number(self, centre_id: str | None) -> int:
         return -1 if centre_id is None else self._centres.setdefault(centre_id, len(self._centres))
 
-    def _kind_number(self, chip_ids: frozenset[str]) -> int:
-        kind = self._kinds.get(chip_ids)
+    def _kind_number(self, wanted: tuple[frozenset[str], int]) -> int:
+        kind = self._kinds.get(wanted)
         if kind is None:
-            kind = self._kinds[chip_ids] = len(self._kinds)
+            kind = self._kinds[wanted] = len(self._kinds)
             self.tables = self.tables._replace(matches=grown(self.tables.matches, 0, kind + 1))
             for number, pool in enumerate(self.pools):
-                self.tables.matches[kind, number] = pool.chip_id in chip_ids
+                self.tables.matches[kind, number] = suits(pool, *wanted)
         return kind
 
     def _new_rows(self, variants: Sequence[AskVariant]) -> int:
@@ -121,7 +128,7 @@ class State:
                 codes=grown(t.codes, 0, self._used_rows),
             )
         for row, variant in enumerate(variants, first):
-            kind = self._kind_number(variant.chip_ids)
+            kind = self._kind_number((variant.chip_ids, variant.memory_bytes))
             fen = NEVER if variant.max_fen_per_hour is None else min(variant.max_fen_per_hour, NEVER)
             self.tables.rows[:, row] = (
                 kind,
@@ -174,7 +181,8 @@ class State:
             self.centre_number(ask.only_centre),
             NEVER if ask.max_cost_fen is None else min(ask.max_cost_fen, NEVER),
             *(-1,) * (JOB.tie - JOB.said),
-            *unpack(f">{TIE_WORDS}q", ask.job_id.encode()[: 8 * TIE_WORDS].ljust(8 * TIE_WORDS, b"\0")),
+            ask.arrival,
+            *unpack(f">{ID_WORDS}q", ask.job_id.encode()[: 8 * ID_WORDS].ljust(8 * ID_WORDS, b"\0")),
             self._arrivals,
             0,
         )
@@ -291,8 +299,8 @@ class State:
         t.pools[POOL.centre, number] = self.centre_number(pool.centre_id)
         t.pools[POOL.fen_per_chip_hour, number] = pool.offer.fen_per_chip_hour
         t.pools[POOL.max_walltime_s, number] = pool.offer.max_walltime_s
-        for chip_ids, kind in self._kinds.items():
-            t.matches[kind, number] = pool.chip_id in chip_ids
+        for wanted, kind in self._kinds.items():
+            t.matches[kind, number] = suits(pool, *wanted)
         self._op(OP_KIND.rematch, pool=number)
 
     def _add_pool(self, pool: Pool) -> None:

@@ -17,7 +17,7 @@ MEMO_SIZE = 4_096
 MAX_SIZES = 4_096
 MAX_POOLS_IN_BITS = 62
 TIE_WORDS = 5
-"""Job ids break ties by their first 40 bytes, then by arrival."""
+"""Ties are broken by `Ask.arrival`, then by the first 32 bytes of the id, then by the order of queueing."""
 
 
 class SizeColumns(NamedTuple):
