@@ -61,8 +61,10 @@ class CountedRun:
             raise InvalidInput("order", policy.order, "given with scores, and no scores with another order")
         self._order, self._policy = ORDERS[policy.order], policy
         self._objective = OBJECTIVES[objective]
+        # Ties between pools go by id, whatever the order in which they are given.
+        self._numbers = np.array(sorted(range(len(pools)), key=lambda number: pools[number].id), np.int64)
+        pools = [pools[number] for number in self._numbers]
         self._memory = _memory(pools, workload, scores(workload, policy.order) if given is None else given)
-        self._workload = workload
 
     @property
     def ended(self) -> int:
@@ -82,13 +84,21 @@ class CountedRun:
     def schedule(self) -> Schedule:
         c = self._memory
         placed = c.pool != NOWHERE
+        rows = np.minimum(c.pool, len(c.run_s) - 1)
         return Schedule(
             start_s=c.start_s,
-            end_s=np.where(placed, c.start_s + self._workload.run_s, -1),
-            pool=c.pool,
+            end_s=np.where(placed, c.start_s + c.run_s[rows, np.arange(len(rows))], -1),
+            pool=np.where(placed, self._numbers[c.pool], NOWHERE),
             attempts=placed.astype(np.int64),
             lost_s=np.zeros(len(c.pool), np.int64),
         )
+
+
+def _run_times(pools: Sequence[Pool], workload: Workload) -> Array:
+    """[pool, job], or one row if they are the same everywhere."""
+    if not workload.run_s_at:
+        return workload.run_s[np.newaxis].astype(np.int64)
+    return np.stack([workload.run_in(pool.id) for pool in pools]).astype(np.int64)
 
 
 def _memory(pools: Sequence[Pool], workload: Workload, of_jobs: npt.NDArray[np.float64]) -> Counted:
@@ -103,7 +113,6 @@ def _memory(pools: Sequence[Pool], workload: Workload, of_jobs: npt.NDArray[np.f
     columns_of_jobs = np.empty((len(CJOB), jobs), np.int64)
     columns_of_jobs[:] = (
         workload.submitted_s,
-        workload.run_s,
         workload.walltime_s,
         workload.num_nodes * workload.chips_per_node,
         workload.kind,
@@ -114,6 +123,7 @@ def _memory(pools: Sequence[Pool], workload: Workload, of_jobs: npt.NDArray[np.f
     return Counted(
         clock=np.zeros(len(CLOCK), np.int64),
         jobs=columns_of_jobs,
+        run_s=_run_times(pools, workload),
         scores=np.ascontiguousarray(of_jobs, np.float64).copy(),
         pools=table,
         fits=fits.reshape(len(workload.kinds), count),

@@ -39,10 +39,9 @@ class ClockColumns(NamedTuple):
 
 class CountedJob(NamedTuple):
     submitted_s: int = 0
-    run_s: int = 1
-    walltime_s: int = 2
-    chips: int = 3
-    kind: int = 4
+    walltime_s: int = 1
+    chips: int = 2
+    kind: int = 3
 
 
 class CountedPool(NamedTuple):
@@ -71,6 +70,8 @@ class Counted(NamedTuple):
 
     clock: Array
     jobs: Array
+    run_s: Array
+    """[pool, job], or one row if it is the same everywhere."""
     scores: npt.NDArray[np.float64]
     """Less is first; ties by the order of the jobs."""
     pools: Array
@@ -191,7 +192,7 @@ def start(c: Counted, job: int, pool: int, now_s: int) -> None:
     if c.pools[CPOOL.held, pool] and now_s + walltime_s > c.pools[CPOOL.shadow_s, pool]:
         c.pools[CPOOL.extra, pool] -= chips
     _insert(c, pool, now_s + walltime_s, chips)
-    _push(c, now_s + c.jobs[CJOB.run_s, job], job)
+    _push(c, now_s + c.run_s[min(pool, c.run_s.shape[0] - 1), job], job)
 
 
 # --- the queue ---
