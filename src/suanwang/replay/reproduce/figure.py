@@ -25,7 +25,7 @@ class Figure:
     @property
     def difference(self) -> float | None:
         """Computed less expected, at the digits that were published."""
-        return None if self.expected is None else round(self.computed - self.expected, self.decimals)
+        return None if self.expected is None else round(self.computed - self.expected, self.decimals) + 0.0
 
 
 def largest_difference(figures: Sequence[Figure]) -> float | None:

@@ -63,12 +63,14 @@ def rlscheduler(
         raise InvalidInput("--log", "none", f"the name of a log, since {data} has no published figures")
     figures = []
     for log in wanted:
-        trace = read_swf(swf_log(data, labels.get(log, log)), usable="table_b")
+        path = swf_log(data, labels.get(log, log))
+        label = next((label for label, file in labels.items() if path.name.startswith(file)), log)
+        trace = read_swf(path, usable="table_b")
         for word in backfill:
             for order in orders:
                 progress(f"{log} {order}")
                 computed = float(np.mean([_slowdown(trace, start, jobs, order, word) for start in starts]))
-                text = expected.get((log, word), {}).get(order)
+                text = expected.get((label, word), {}).get(order)
                 known = None if text is None else number(text, f"{order} of {log}")
                 figures.append(Figure((log, "backfill" if word == "yes" else "no backfill", order), computed, known, 2))
     return figures

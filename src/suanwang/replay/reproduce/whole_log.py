@@ -49,8 +49,9 @@ def whole_log(
     figures = []
     for log in wanted:
         progress(log)
-        trace = read_swf(swf_log(data, log), usable="table_c")
-        rows = {row["policy"]: row for row in expected if row["log"] == log}
+        path = swf_log(data, log)
+        trace = read_swf(path, usable="table_c")
+        rows = {row["policy"]: row for row in expected if path.name.startswith(row["log"])}
         stated = next((int(number(row["capacity"], f"capacity of {log}")) for row in rows.values()), trace.processors)
         chips = capacity or stated
         if chips is None:
