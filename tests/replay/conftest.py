@@ -12,16 +12,15 @@ from suanwang.domain.centre import Node, Offer, Pool
 from suanwang.replay.network import NO_LIMIT_S
 from suanwang.replay.traces.trace import in_form
 
-LOGS = Path(__file__).parents[3] / "shared" / "traces"
-"""Beside a checkout; see its README for sources and terms."""
 Write = Callable[..., Path]
 
 
 def log(name: str) -> Path:
-    """A real log, read where it lies."""
-    if not (LOGS / name).exists():
-        pytest.skip(f"the log {name} is not beside this checkout")
-    return LOGS / name
+    """A real log, read where it lies: in `shared/traces` beside the checkout or above; its README has the terms."""
+    for folder in Path(__file__).parents:
+        if (folder / "shared" / "traces" / name).exists():
+            return folder / "shared" / "traces" / name
+    pytest.skip(f"the log {name} is not beside this checkout")
 
 
 @pytest.fixture
