@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from suanwang.replay.study import Study
 
 Row = dict[str, Any]
+DONOR = "Acknowledge:"
+"""Begins the comment of a log that names who is to be thanked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +162,7 @@ def _below(answer: Answer) -> list[str]:
         for code, count in answer.refused.items()
     ]
     for trace in answer.traces:
+        found += [plain(f"{trace['name']}: {line}") for line in trace["header"] if line.startswith(DONOR)]
         for rule, count in trace["left_out"].items():
             if count:
                 sentence = _("{trace}: {count} of {rows} rows do not count by its rule {rule}")

@@ -29,7 +29,7 @@ def merged(traces: Sequence[Trace], align: Align = "start") -> tuple[pl.DataFram
     shifted = [
         frame.with_columns(
             pl.col("submitted_s") + (trace.epoch_s - first_s if align == "clock" else -pl.col("submitted_s").min()),
-            pl.concat_str(pl.lit(f"{trace.name}/"), pl.col("job_id")),
+            pl.concat_str(pl.lit(f"{trace.name}/"), pl.col("job_id")).alias("job_id"),
         )
         for trace, frame in zip(traces, named, strict=True)
     ]

@@ -30,9 +30,11 @@ CHIPS = (
     pl.col("num_nodes")
     * pl.when(pl.col("chips_per_node") > 0).then("chips_per_node").otherwise(pl.col("cpus_per_node").clip(1))
 ).alias("chips_used")
-BOUNDED_SLOWDOWN = pl.max_horizontal(
-    1.0, (pl.col("wait_s") + pl.col("ran_s")) / pl.col("ran_s").clip(THRESHOLD_S)
-).alias("bounded_slowdown")
+BOUNDED_SLOWDOWN = (
+    pl.when(pl.col("wait_s").is_not_null())
+    .then(pl.max_horizontal(1.0, (pl.col("wait_s") + pl.col("ran_s")) / pl.col("ran_s").clip(THRESHOLD_S)))
+    .alias("bounded_slowdown")
+)
 
 
 def outcome(run: Run, network: Network) -> pl.DataFrame:

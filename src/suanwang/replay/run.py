@@ -74,9 +74,7 @@ def replay(
     ends: list[tuple[int, int]] = []
     arrived = ended = visited = 0
     while ends or arrived < len(arrivals):
-        now_s = min(ends[0] if ends else arrivals[arrived], arrivals[arrived] if arrived < len(arrivals) else ends[0])[
-            0
-        ]
+        now_s = min(first[0] for first in (*ends[:1], *arrivals[arrived : arrived + 1]))
         events: list[AttemptEnded | JobQueued] = []
         while ends and ends[0][0] == now_s:
             events.append(AttemptEnded(asks.name(heapq.heappop(ends)[1]), ATTEMPT))

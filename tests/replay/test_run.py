@@ -1,0 +1,130 @@
+"""A workload in virtual time: small ones by hand, random ones against a plain simulation."""
+
+import heapq
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.workload import NOWHERE
+from suanwang.replay.jobs import to_workload
+from suanwang.replay.policyfile import POLICIES
+from suanwang.replay.refusal import REASONS, refusals
+from suanwang.replay.run import replay
+from tests.replay.conftest import jobs, pool
+
+FIFO, EASY = POLICIES["fifo"], POLICIES["easy"]
+
+
+def starts(policy: Policy, *rows: tuple[int, int, int], chips: int = 4) -> list[int]:
+    pools = [pool("p", chips)]
+    return replay(pools, to_workload(jobs(*rows), pools), policy).start_s.tolist()
+
+
+def test_backfilling_by_hand() -> None:
+    """The second job waits for all four chips; the third fits beside the first, and ends before it has to."""
+    rows = ((0, 100, 3), (10, 50, 4), (20, 80, 1), (21, 90, 1))
+    assert starts(FIFO, *rows) == [0, 100, 150, 150]
+    assert starts(EASY, *rows) == [0, 100, 20, 150]
+
+
+def test_ends_go_before_arrivals_of_the_same_second() -> None:
+    assert starts(FIFO, (0, 10, 4), (10, 5, 4)) == [0, 10]
+
+
+def test_jobs_of_no_length_free_their_nodes_within_their_second() -> None:
+    assert starts(FIFO, (0, 0, 4), (0, 0, 4), (0, 7, 4), (0, 1, 1)) == [0, 0, 0, 7]
+
+
+def test_rows_of_one_second_go_in_their_order() -> None:
+    assert starts(FIFO, *((5, 10, 4) for _ in range(12))) == [5 + 10 * place for place in range(12)]
+
+
+def test_what_runs_longer_than_it_asked_for_runs_on() -> None:
+    pools = [pool("p", 4)]
+    frame = jobs((0, 100, 4), (1, 10, 4), walltime_s=[20, 10])
+    assert replay(pools, to_workload(frame, pools), EASY).start_s.tolist() == [0, 100]
+
+
+def test_another_run_time_in_another_pool() -> None:
+    pools = [pool("fast", 1, chip="v100"), pool("slow", 1, chip="k80")]
+    frame = jobs((0, 10, 1), (0, 10, 1), run_s_on_k80=[40, 40])
+    schedule = replay(pools, to_workload(frame, pools), EASY)
+    assert schedule.pool.tolist() == [0, 1]
+    assert schedule.end_s.tolist() == [10, 40]
+
+
+def test_what_never_fits_is_left_out_and_has_a_reason() -> None:
+    pools = [pool("a", 4, 4, chip="x", limit_s=1_000), pool("b", 8, chip="y")]
+    frame = jobs(
+        (0, 10, 4), (0, 10, 9), (0, 10, 8), (0, 5_000, 1), (0, 10, 4), (0, 10, 1), (0, 10, 1),
+        num_nodes=[2, 1, 2, 1, 3, 1, 1],
+        chips=[None, None, None, ["x"], ["x", "y"], ["z"], None],
+        cpus_per_node=[0, 0, 0, 0, 0, 0, 9],
+    )  # fmt: skip
+    workload = to_workload(frame, pools)
+    codes = [REASONS[code] for code in refusals(pools, workload)]
+    expected = ["", "NODE_TOO_SMALL", "TOO_FEW_NODES", "WALLTIME_OVER_LIMIT", "TOO_FEW_NODES", "CHIP_MISMATCH"]
+    assert codes == [*expected, "NODE_TOO_SMALL"]
+    schedule = replay(pools, workload, FIFO)
+    assert [start for start, code in zip(schedule.start_s, codes, strict=True) if not code] == [0]
+    assert all(start == NOWHERE for start, code in zip(schedule.start_s, codes, strict=True) if code)
+
+
+def test_progress_is_told_and_may_end_the_replay() -> None:
+    pools = [pool("p", 4)]
+    workload = to_workload(jobs(*((second, 1, 1) for second in range(2_000))), pools)
+    told: list[int] = []
+    replay(pools, workload, FIFO, told.append)
+    assert told[-1] == 2_000
+    assert told == sorted(told)
+    assert len(told) > 2
+
+    def interrupt(_ended: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        replay(pools, workload, FIFO, interrupt)
+
+
+rows = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 40), st.integers(1, 6)), min_size=1, max_size=40).map(
+    sorted
+)
+
+
+def plain_fifo(found: list[tuple[int, int, int]], chips: int) -> list[int]:
+    """Strict first come, first served on counted chips."""
+    running: list[tuple[int, int]] = []
+    free, now_s, begun = chips, 0, []
+    for submitted_s, run_s, wanted in found:
+        now_s = max(now_s, submitted_s)
+        while running and (running[0][0] <= now_s or free < wanted):
+            end_s, freed = heapq.heappop(running)
+            now_s, free = max(now_s, end_s), free + freed
+        free -= wanted
+        begun.append(now_s)
+        heapq.heappush(running, (now_s + run_s, wanted))
+    return begun
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=rows)
+def test_first_come_first_served_as_a_plain_simulation_has_it(found: list[tuple[int, int, int]]) -> None:
+    assert starts(FIFO, *found, chips=6) == plain_fifo(found, 6)
+
+
+@settings(max_examples=60, deadline=None)
+@given(found=rows, name=st.sampled_from(sorted(POLICIES)))
+def test_no_schedule_takes_more_chips_than_there_are(found: list[tuple[int, int, int]], name: str) -> None:
+    pools = [pool("a", 4, 2), pool("b", 6)]
+    workload = to_workload(jobs(*found), pools)
+    schedule = replay(pools, workload, POLICIES[name])
+    assert (schedule.start_s >= workload.submitted_s).all()
+    assert (schedule.end_s - schedule.start_s == workload.run_s).all()
+    for number, each in enumerate(pools):
+        here = np.flatnonzero(schedule.pool == number)
+        for second in schedule.start_s[here]:
+            busy = (schedule.start_s[here] <= second) & (second < schedule.end_s[here])
+            assert workload.chips_per_node[here][busy].sum() <= each.chips
