@@ -72,6 +72,8 @@ class Node:
     name: str
     chips: int
     cpus: int
+    memory_mib: int = 0
+    """0: not told, so that no job that asks for memory fits."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,12 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import TypeAlias
 
-from suanwang.domain.centre import Pool
+from suanwang.domain.centre import Node, Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
-from suanwang.domain.scheduling.kernel.columns import CODE
+from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS
+from suanwang.units import MILLI_PER_CHIP
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -43,21 +44,35 @@ Facts: TypeAlias = dict[str, object]
 
 
 def _price_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
-    fen_per_hour = pool.offer.fen_per_chip_hour * wanted.chips_per_node * ask.num_nodes
+    milli = pool.offer.fen_per_chip_hour * wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
+    fen_per_hour = -(-milli // MILLI_PER_CHIP)
     return {"fen_per_hour": fen_per_hour, "max_fen_per_hour": wanted.max_fen_per_hour}
 
 
 def _size_facts(wanted: AskVariant, pool: Pool) -> Facts:
-    return {
+    facts: Facts = {
         "chips_per_node": max((node.chips for node in pool.nodes), default=0),
         "cpus_per_node": max((node.cpus for node in pool.nodes), default=0),
         "wanted_chips_per_node": wanted.chips_per_node,
         "wanted_cpus_per_node": wanted.cpus_per_node,
     }
+    if wanted.memory_mib_per_node:
+        facts["memory_mib_per_node"] = max((node.memory_mib for node in pool.nodes), default=0)
+        facts["wanted_memory_mib_per_node"] = wanted.memory_mib_per_node
+    return facts
+
+
+def _is_large_enough(wanted: AskVariant, node: Node) -> bool:
+    return (
+        node.chips >= wanted.chips_per_node
+        and (wanted.share_milli == 0 or node.chips <= MAX_SHARED_CHIPS)
+        and node.cpus >= wanted.cpus_per_node
+        and node.memory_mib >= wanted.memory_mib_per_node
+    )
 
 
 def _count_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
-    fitting = sum(n.chips >= wanted.chips_per_node and n.cpus >= wanted.cpus_per_node for n in pool.nodes)
+    fitting = sum(_is_large_enough(wanted, node) for node in pool.nodes)
     return {"fitting_nodes": fitting, "wanted_nodes": ask.num_nodes}
 
 

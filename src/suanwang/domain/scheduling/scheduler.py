@@ -14,7 +14,8 @@ from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, O
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
 from suanwang.domain.scheduling.policy import STRICT_FIFO, Order, Policy
 from suanwang.domain.scheduling.reasons import placed_reason, pool_outlook, waiting_reason
-from suanwang.domain.scheduling.state import State
+from suanwang.domain.scheduling.scoring import set_placement
+from suanwang.domain.scheduling.state import State, chips_in
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
     {"fcfs": columns.ORDER.fcfs, "sjf": columns.ORDER.sjf, "priority": columns.ORDER.priority}
@@ -41,6 +42,7 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     """
     set_order(state, policy.order)
     state.flush()
+    set_placement(state, policy)
     _reserve_holds(state, policy, whole_queue=True)
     job = state.add_job(ask, ask.attempt)
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
@@ -75,6 +77,7 @@ def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> N
 
 
 def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
+    set_placement(state, policy)
     t = state.tables
     waiting, pools = int(t.size[SIZE.queued]), len(state.pools)
     if waiting == 0:
@@ -85,7 +88,7 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
     # Pages of these are touched only as far as there is something to say.
     answers = np.empty((len(ANSWER), waiting), np.int64)
     outlook = np.empty((len(OUTLOOK), max(1, waiting * pools if policy.outlook else pools)), np.int64)
-    picked = np.empty(state.queued_nodes, np.int64)
+    picked = np.empty((2, state.queued_nodes), np.int64)
     first_fit, stride = policy.placement == "first_fit", pools if policy.outlook else 0
     news = entries.plan(state.tables, now_s, policy.reservation_depth, first_fit, stride, answers, outlook, picked)
     decisions = _decisions(state, policy, answers[:, :news], outlook[:, : news * stride], picked)
@@ -110,7 +113,7 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
             continue
         state.mark_placed(job)
         names, first_of_pool = state.node_names[pool_number], int(state.tables.pools[POOL.node, pool_number])
-        nodes = picked[first_node : first_node + job.ask.num_nodes].tolist()
+        nodes, chips = picked[:, first_node : first_node + job.ask.num_nodes].tolist()
         fitting = sum(each.feasible for each in seen) if policy.outlook else None
         decisions.append(
             Placed(
@@ -123,6 +126,7 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
                 price_fen=price_fen,
                 reason=placed_reason(job.ask, fitting, ahead),
                 outlook=seen,
+                chips=tuple(chips_in(each) for each in chips),
             )
         )
     return decisions

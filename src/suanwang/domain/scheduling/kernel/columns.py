@@ -14,6 +14,8 @@ Array = npt.NDArray[np.int64]
 NEVER = 2**62
 """Later than every time and dearer than every price."""
 MEMO_SIZE = 4_096
+MAX_SHARED_CHIPS = 63
+"""Chips are told apart, and may be shared, on nodes with at most so many: they are the bits of one number."""
 TIE_WORDS = 5
 """Job ids break ties by their first 40 bytes, then by arrival."""
 
@@ -33,6 +35,10 @@ class SizeColumns(NamedTuple):
     evicted: int = 6
     """Profiles given up for another since the start."""
     order: int = 7
+    placement: int = 8
+    most_chips: int = 9
+    """Of a node of all pools, as `most_cpus`."""
+    most_cpus: int = 10
 
 
 class PoolColumns(NamedTuple):
@@ -73,11 +79,20 @@ class NodeColumns(NamedTuple):
     chips: int = 1
     cpus: int = 2
     free_chips: int = 3
-    """Below zero only if the node shrank under its allocations."""
+    """Wholly free ones. Below zero only if the node shrank under its allocations."""
     free_cpus: int = 4
     claim: int = 5
     hold: int = 6
     held_next: int = 7
+    memory_mib: int = 8
+    free_memory_mib: int = 9
+    chip: int = 10
+    """First of its chips in `left`."""
+    whole: int = 11
+    """Which of its chips are wholly free, and on which there are shares: a bit for each."""
+    shared: int = 12
+    sizes: int = 13
+    """Which numbers of chips its jobs have (bit 0: a share); -1: not known, see `scores.sizes_on`."""
 
 
 class ShapeColumns(NamedTuple):
@@ -85,7 +100,8 @@ class ShapeColumns(NamedTuple):
 
     chips: int = 0
     cpus: int = 1
-    nodes: int = 2
+    memory_mib: int = 2
+    nodes: int = 3
 
 
 class ClaimColumns(NamedTuple):
@@ -96,6 +112,8 @@ class ClaimColumns(NamedTuple):
     next: int = 2
     before: int = 3
     sibling: int = 4
+    chips: int = 5
+    """Which chips of the node: a bit for each. 0: on chips that are gone, or are not told apart."""
 
 
 class JobColumns(NamedTuple):
@@ -118,23 +136,28 @@ class JobColumns(NamedTuple):
     pool: int = 12
     variant: int = 13
     chips: int = 14
-    """Per node, as `cpus`."""
+    """Per node, as `cpus`, `milli` and `memory_mib`."""
     cpus: int = 15
     end_s: int = 16
     claim: int = 17
-    tie: int = 18
+    milli: int = 18
+    memory_mib: int = 19
+    tie: int = 20
     """First of the words of its id."""
-    arrival: int = 18 + TIE_WORDS
+    arrival: int = 20 + TIE_WORDS
 
 
 class RowColumns(NamedTuple):
-    """One variant of a job. `kind`: which set of chips will do (a row of `matches`)."""
+    """One variant of a job. `kind`: which set of chips will do (a row of `matches`). A share of a chip has no `chips`
+    but `milli` thousandths of one, a whole number of chips no `milli`."""
 
     kind: int = 0
     chips: int = 1
     cpus: int = 2
     centre: int = 3
     max_fen_per_hour: int = 4
+    milli: int = 5
+    memory_mib: int = 6
 
 
 class HoldColumns(NamedTuple):
@@ -145,6 +168,10 @@ class HoldColumns(NamedTuple):
     chips: int = 2
     cpus: int = 3
     next: int = 4
+    milli: int = 5
+    memory_mib: int = 6
+    label: int = 7
+    """Of a share: its chip, or a number of its own for a chip that will be opened then."""
 
 
 class DemandColumns(NamedTuple):
@@ -153,6 +180,8 @@ class DemandColumns(NamedTuple):
     chips: int = 0
     cpus: int = 1
     changes: int = 2
+    milli: int = 3
+    memory_mib: int = 4
 
 
 class MemoColumns(NamedTuple):
@@ -164,7 +193,9 @@ class MemoColumns(NamedTuple):
     cpus: int = 3
     nodes: int = 4
     walltime_s: int = 5
-    start_s: int = 6
+    milli: int = 6
+    memory_mib: int = 7
+    start_s: int = 8
 
 
 class OpColumns(NamedTuple):
@@ -206,12 +237,28 @@ class OpKinds(NamedTuple):
     move_end: int = 4
     rematch: int = 5
     """A pool changed: queued jobs are matched with it again."""
+    restore: int = 6
+    """Allocate on chips that are told: after the nodes come as many sets of chips, -1 for one that is not told."""
 
 
 class Orders(NamedTuple):
     fcfs: int = 0
     sjf: int = 1
     priority: int = 2
+
+
+class Placements(NamedTuple):
+    """From `packing` on by score."""
+
+    best_fit: int = 0
+    first_fit: int = 1
+    packing: int = 2
+    clustering: int = 3
+    dot_product: int = 4
+    best_fit_weighted: int = 5
+    fgd: int = 6
+    drawn: int = 7
+    """By lots that the caller drew; not for the live pass."""
 
 
 class Objectives(NamedTuple):
@@ -244,7 +291,38 @@ class Codes(NamedTuple):
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
 JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
-OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
+OP_KIND, ORDER, OBJECTIVE, CODE, PLACEMENT = OpKinds(), Orders(), Objectives(), Codes(), Placements()
+
+
+class Want(NamedTuple):
+    """What a job asks of every node."""
+
+    chips: int
+    cpus: int
+    milli: int
+    memory_mib: int
+
+
+class Typical(NamedTuple):
+    """What fragments are measured by: the typical jobs, and tables that give the sums over them at a glance.
+
+    `jobs`: [cpus, milli per chip, chips, kind] in order; a typical job with whole chips has 1,000 milli per chip.
+    """
+
+    jobs: Array
+    frequencies: npt.NDArray[np.float64]
+    cpus: Array
+    """The distinct numbers of CPUs, ascending: so many of them are not over a node's free ones."""
+    milli_rank: npt.NDArray[np.int16]
+    """[milli]: how many of the distinct shares are not over it."""
+    single: npt.NDArray[np.float64]
+    """[pool, rank of CPUs, rank of milli]: frequency of the jobs with one chip or less that these are enough for."""
+    gang: npt.NDArray[np.float64]
+    """[pool, rank of CPUs, whole chips]: the same of jobs with several chips."""
+    bounds: npt.NDArray[np.float64]
+    """[score]: the least change of fragments that has it."""
+    total: float
+    """Sum of all frequencies."""
 
 
 class Tables(NamedTuple):
@@ -277,6 +355,9 @@ class Tables(NamedTuple):
     changed: Array
     """A ring per pool of the nodes whose claims changed."""
     holds: Array
+    left: npt.NDArray[np.int16]
+    """Of every chip that is told apart: thousandths that no share has taken."""
+    typical: Typical
     scratch: Array
     """One number per node, and in `tally` one per level: for one choice of nodes."""
     tally: Array
