@@ -24,7 +24,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     Tables,
 )
 from suanwang.domain.scheduling.kernel.entries import fill
-from suanwang.domain.scheduling.scoring import no_typical
+from suanwang.domain.scheduling.typical import no_typical
 from suanwang.units import MILLI_PER_CHIP
 
 FIRST_PROFILES = 16

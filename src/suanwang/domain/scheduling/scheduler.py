@@ -3,6 +3,7 @@ network, a replay, a rehearsal and a test."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 
@@ -12,13 +13,16 @@ from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
-from suanwang.domain.scheduling.policy import STRICT_FIFO, Order, Policy
+from suanwang.domain.scheduling.policy import STRICT_FIFO, Order, Placement, Policy
 from suanwang.domain.scheduling.reasons import placed_reason, pool_outlook, waiting_reason
-from suanwang.domain.scheduling.scoring import set_placement
 from suanwang.domain.scheduling.state import State, chips_in
+from suanwang.domain.scheduling.typical import typical
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
     {"fcfs": columns.ORDER.fcfs, "sjf": columns.ORDER.sjf, "priority": columns.ORDER.priority}
+)
+PLACEMENTS: MappingProxyType[Placement, int] = MappingProxyType(
+    {name: getattr(columns.PLACEMENT, name) for name in get_args(Placement)}
 )
 
 
@@ -66,6 +70,17 @@ def set_order(state: State, order: Order) -> None:
     first = t.jobs[key, waiting] * (-1 if order == "priority" else 1)
     ties = [t.jobs[word, waiting] for word in range(JOB.arrival, JOB.tie - 1, -1)]
     waiting[:] = waiting[np.lexsort([*ties, t.jobs[JOB.submitted_s, waiting], first])]
+
+
+def set_placement(state: State, policy: Policy) -> None:
+    """Have the tables as the policy's placement needs them."""
+    state.tables.size[SIZE.placement] = PLACEMENTS[policy.placement]
+    if policy.placement != "fgd" or state.typical_jobs is policy.typical:
+        return
+    kinds = [state.kind_number(each.chip_ids) for each in policy.typical]
+    matches = state.tables.matches[:, : len(state.pools)]
+    state.tables = state.tables._replace(typical=typical(policy.typical, kinds, matches))
+    state.typical_jobs = policy.typical
 
 
 def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> None:

@@ -2,6 +2,7 @@
 
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, OP_KIND, POOL, SIZE, Array, Tables
 from suanwang.domain.scheduling.kernel.compiling import entry, fingerprint, forget_stale
+from suanwang.domain.scheduling.kernel.filling import fill_up, fill_up_anew
 from suanwang.domain.scheduling.kernel.fit import match, price_fen, survey
 from suanwang.domain.scheduling.kernel.holds import close_pass, open_pass
 from suanwang.domain.scheduling.kernel.nodes import (
@@ -18,6 +19,8 @@ from suanwang.domain.scheduling.kernel.nodes import (
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
 from suanwang.domain.scheduling.kernel.profile import count_free
 from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position
+
+__all__ = ["apply", "fill", "fill_up", "fill_up_anew", "foresee", "plan", "price"]
 
 
 @entry

@@ -13,7 +13,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     Want,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.shares import NO_LABEL, find_label, free_at
+from suanwang.domain.scheduling.kernel.shares import NO_LABEL, find_label, free_at, has_room
 
 
 @compiled
@@ -45,11 +45,24 @@ def _has(t: Tables, node: int, want: Want, at_s: int, now_s: int) -> bool:
 
 
 @compiled
+def fits_now(t: Tables, node: int, want: Want) -> bool:
+    """Whether the node has free what is wanted, reservations aside."""
+    return (
+        t.nodes[NODE.free_chips, node] >= want.chips
+        and (want.cpus == 0 or t.nodes[NODE.free_cpus, node] >= want.cpus)
+        and (want.memory_mib == 0 or t.nodes[NODE.free_memory_mib, node] >= want.memory_mib)
+        and (want.milli == 0 or (t.nodes[NODE.chips, node] <= MAX_SHARED_CHIPS and has_room(t, node, want.milli)))
+    )
+
+
+@compiled
 def fits(t: Tables, node: int, want: Want, from_s: int, until_s: int, now_s: int) -> bool:
     """Whether the node has what is wanted free from one time until another. Only the start of a hold can spoil it
     later."""
-    fits = _has(t, node, want, from_s, now_s)
     hold = t.nodes[NODE.hold, node]
+    if hold < 0 and from_s <= now_s:
+        return fits_now(t, node, want)
+    fits = _has(t, node, want, from_s, now_s)
     while fits and hold >= 0:
         if from_s < t.holds[HOLD.start_s, hold] < until_s:
             fits = _has(t, node, want, t.holds[HOLD.start_s, hold], now_s)

@@ -1,44 +1,16 @@
-"""What the policy's placement needs in the tables: its number, and the typical jobs that fragments are measured by."""
+"""The typical jobs that fragments are measured by, as tables of partial sums."""
 
 from collections.abc import Sequence
 from math import inf, log
-from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from suanwang.domain.scheduling.kernel import columns
-from suanwang.domain.scheduling.kernel.columns import PLACEMENT, SIZE, Array, Typical
-from suanwang.domain.scheduling.policy import Placement, Policy, TypicalJob
+from suanwang.domain.scheduling.kernel.columns import Array, Typical
+from suanwang.domain.scheduling.policy import TypicalJob
 from suanwang.units import MILLI_PER_CHIP
 
-if TYPE_CHECKING:
-    from suanwang.domain.scheduling.state import State
-
-PLACEMENTS: MappingProxyType[Placement, int] = MappingProxyType(
-    {
-        "best_fit": PLACEMENT.best_fit,
-        "first_fit": PLACEMENT.first_fit,
-        "packing": PLACEMENT.packing,
-        "clustering": PLACEMENT.clustering,
-        "dot_product": PLACEMENT.dot_product,
-        "best_fit_weighted": PLACEMENT.best_fit_weighted,
-        "fgd": PLACEMENT.fgd,
-    }
-)
 _SATURATED = 53 * log(2) * MILLI_PER_CHIP
 """From this change on, the sigmoid is 1 in double precision."""
-
-
-def set_placement(state: "State", policy: Policy) -> None:
-    """Have the tables as the policy's placement needs them; call again when pools changed."""
-    state.tables.size[SIZE.placement] = PLACEMENTS[policy.placement]
-    if policy.placement != "fgd" or state.typical_jobs is policy.typical:
-        return
-    kinds = [state.kind_number(each.chip_ids) for each in policy.typical]
-    pools = len(state.pools)
-    state.tables = state.tables._replace(typical=typical(policy.typical, kinds, state.tables.matches[:, :pools]))
-    state.typical_jobs = policy.typical
 
 
 def score_bounds() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
@@ -81,7 +53,3 @@ def typical(jobs: Sequence[TypicalJob], kinds: Sequence[int], matches: Array) ->
         bounds=score_bounds(),
         total=float(frequencies.sum()),
     )
-
-
-def is_scored(policy: Policy) -> bool:
-    return PLACEMENTS[policy.placement] >= columns.PLACEMENT.packing
