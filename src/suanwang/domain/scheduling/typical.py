@@ -14,9 +14,9 @@ _SATURATED = 53 * log(2) * MILLI_PER_CHIP
 
 
 def score_bounds() -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The least change that has each score of 0 to 100: the sigmoid turned round."""
+    """The least change that has each score of 0 to 100, and one that nothing reaches: the sigmoid turned round."""
     inner = [MILLI_PER_CHIP * log(score / (100 - score)) for score in range(1, 100)]
-    return np.array([-inf, *inner, _SATURATED])
+    return np.array([-inf, *inner, _SATURATED, inf])
 
 
 def no_typical() -> Typical:

@@ -320,7 +320,7 @@ class Typical(NamedTuple):
     gang: npt.NDArray[np.float64]
     """[pool, rank of CPUs, whole chips]: the same of jobs with several chips."""
     bounds: npt.NDArray[np.float64]
-    """[score]: the least change of fragments that has it."""
+    """[score]: the least change of fragments that has it; at the end one that no change reaches."""
     total: float
     """Sum of all frequencies."""
 

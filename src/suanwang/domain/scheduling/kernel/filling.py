@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.columns import NODE, PLACEMENT, SIZE, Array, Tables, Want
-from suanwang.domain.scheduling.kernel.compiling import compiled, entry
+from suanwang.domain.scheduling.kernel.compiling import compiled, entry, inlined
 from suanwang.domain.scheduling.kernel.holds import fits_now
 from suanwang.domain.scheduling.kernel.nodes import occupy
 from suanwang.domain.scheduling.kernel.scores import choose_chips, score
@@ -60,7 +60,7 @@ class Board(NamedTuple):
 KIND = Kinds()
 
 
-@compiled
+@inlined
 def _judge(t: Tables, node: int, accepts: int, want: Want) -> int:
     if not fits_now(t, node, want) or t.matches[accepts, t.nodes[NODE.pool, node]] == 0:
         return NO_FIT
@@ -83,7 +83,7 @@ def _first_look(t: Tables, board: Board, kind: int, accepts: int, want: Want) ->
             board.best[kind, place // BLOCK] = scored
 
 
-@compiled
+@inlined
 def _look_again(board: Board, kind: int, place: int, scored: int) -> None:
     before, block = board.scores[kind, place], place // BLOCK
     if scored == before:
@@ -99,7 +99,7 @@ def _look_again(board: Board, kind: int, place: int, scored: int) -> None:
         board.best[kind, block] = best
 
 
-@compiled
+@inlined
 def _place_of_best(board: Board, kind: int) -> int:
     best, block = NO_FIT, NOWHERE
     for other in range(board.best.shape[1]):

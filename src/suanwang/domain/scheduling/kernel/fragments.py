@@ -11,7 +11,7 @@ from math import exp
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
 from suanwang.domain.scheduling.kernel.columns import NODE, Tables, Want
-from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.shares import left_on
 from suanwang.units import MILLI_PER_CHIP
 
@@ -21,7 +21,7 @@ SCALE = 1_000.0
 """A change of so many thousandths is the unit of the sigmoid."""
 
 
-@compiled
+@inlined
 def _rank_of_cpus(t: Tables, cpus: int) -> int:
     low, high = 0, t.typical.cpus.shape[0]
     while low < high:
@@ -33,19 +33,19 @@ def _rank_of_cpus(t: Tables, cpus: int) -> int:
     return low
 
 
-@compiled
+@inlined
 def _useful(t: Tables, pool: int, rank: int, left: int) -> float:
     """Of a chip with so much left: frequency times thousandths that jobs with one chip or less can use."""
     return left * t.typical.single[pool, rank, t.typical.milli_rank[left]]
 
 
-@compiled
+@inlined
 def _useful_whole(t: Tables, pool: int, rank: int, whole: int) -> float:
     gang = t.typical.gang[pool, rank, min(whole, t.typical.gang.shape[2] - 1)]
     return whole * (_useful(t, pool, rank, MILLI_PER_CHIP) + MILLI_PER_CHIP * gang)
 
 
-@compiled
+@inlined
 def change(t: Tables, node: int, want: Want, chip: int) -> float:
     """How many thousandths fewer are fragments when the job is on the node; `chip`: of a share."""
     pool, whole, cpus = t.nodes[NODE.pool, node], max(0, t.nodes[NODE.free_chips, node]), t.nodes[NODE.free_cpus, node]
@@ -116,18 +116,36 @@ def _left(t: Tables, node: int, chip: int, taken: int, milli: int) -> int:
     return left_on(t, node, chip) - (milli if chip == taken else 0)
 
 
+@inlined
+def score_of(t: Tables, fewer: float) -> int:
+    """100 times the sigmoid of a change, rounded down; by the bounds, from a straight line through the middle on."""
+    bounds = t.typical.bounds
+    score = int(max(0.0, min(100.0, 50.0 + fewer / 40.0)))
+    while bounds[score] > fewer:
+        score -= 1
+    while bounds[score + 1] <= fewer:
+        score += 1
+    return score
+
+
+@inlined
+def is_near(t: Tables, fewer: float, score: int) -> bool:
+    """Whether the order of additions may decide if a change has this score, the one below or the one above."""
+    bounds = t.typical.bounds
+    return fewer - bounds[score] < NEAR or bounds[score + 1] - fewer < NEAR
+
+
+@inlined
+def changes_nothing(t: Tables, node: int, want: Want) -> bool:
+    """Whether a job without chips leaves a node as useful as it was to every typical job."""
+    cpus = t.nodes[NODE.free_cpus, node]
+    idle = t.nodes[NODE.free_chips, node] <= 0 and t.nodes[NODE.shared, node] == 0
+    return idle or _rank_of_cpus(t, cpus) == _rank_of_cpus(t, cpus - want.cpus)
+
+
 @compiled
-def score_of_change(t: Tables, node: int, want: Want, chip: int, fewer: float) -> int:
-    """100 times the sigmoid of the change, rounded down; exact where it is near a bound."""
-    bounds, low, high = t.typical.bounds, 0, 100
-    while low < high:
-        middle = (low + high + 1) >> 1
-        if bounds[middle] <= fewer:
-            low = middle
-        else:
-            high = middle - 1
-    if fewer - bounds[low] > NEAR and (low == 100 or bounds[low + 1] - fewer > NEAR):
-        return low
+def exact_score(t: Tables, node: int, want: Want, chip: int) -> int:
+    """The score as the published program adds it up."""
     whole, cpus = max(0, t.nodes[NODE.free_chips, node]), t.nodes[NODE.free_cpus, node]
     before = fragments(t, node, cpus, whole, -1, 0)
     opened = chip >= 0 and (t.nodes[NODE.whole, node] >> chip) & 1 == 1

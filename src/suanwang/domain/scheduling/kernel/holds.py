@@ -12,7 +12,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     Tables,
     Want,
 )
-from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.shares import NO_LABEL, find_label, free_at, has_room
 
 
@@ -44,7 +44,7 @@ def _has(t: Tables, node: int, want: Want, at_s: int, now_s: int) -> bool:
     )
 
 
-@compiled
+@inlined
 def fits_now(t: Tables, node: int, want: Want) -> bool:
     """Whether the node has free what is wanted, reservations aside."""
     return (

@@ -6,18 +6,18 @@ import numpy as np
 
 from suanwang.domain.scheduling.kernel.bits import ONE, all_chips, first_chip, lowest_chips
 from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, POOL, ROW, SIZE, Array, Tables, Want
-from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.scores import choose_chips, size_bit
 from suanwang.domain.scheduling.kernel.shares import FIRST_LABEL, left_on, open_label, relabel
 from suanwang.units import MILLI_PER_CHIP
 
 
-@compiled
+@inlined
 def level_of(t: Tables, node: int) -> int:
     return max(0, min(t.nodes[NODE.free_chips, node], t.pools[POOL.levels, t.nodes[NODE.pool, node]] - 1))
 
 
-@compiled
+@inlined
 def mark(t: Tables, node: int, level: int, step: int) -> None:
     """Put the node on a level (step 1) or take it off (step -1)."""
     pool = t.nodes[NODE.pool, node]
@@ -27,7 +27,7 @@ def mark(t: Tables, node: int, level: int, step: int) -> None:
     t.bits[word] ^= ONE << np.uint64(local & 63)
 
 
-@compiled
+@inlined
 def take(t: Tables, node: int, chips: int, cpus: int, memory_mib: int) -> None:
     """Whole chips, CPUs and memory of a node are taken, or given back if negative."""
     t.nodes[NODE.free_cpus, node] -= cpus
@@ -47,7 +47,7 @@ def want_of(t: Tables, row: int) -> Want:
     return Want(t.rows[ROW.chips, row], t.rows[ROW.cpus, row], t.rows[ROW.milli, row], t.rows[ROW.memory_mib, row])
 
 
-@compiled
+@inlined
 def occupy(t: Tables, node: int, want: Want, chips: int) -> None:
     """A job takes these chips of a node. A share without a chip counts as a chip that is gone."""
     taken = want.chips

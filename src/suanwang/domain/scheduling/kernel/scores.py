@@ -11,15 +11,15 @@ from typing import Any
 
 from suanwang.domain.scheduling.kernel.bits import first_chip, lowest_chips
 from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, PLACEMENT, SIZE, Tables, Want
-from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.fragments import change, score_of_change
+from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
+from suanwang.domain.scheduling.kernel.fragments import NEAR, change, changes_nothing, exact_score, is_near, score_of
 from suanwang.domain.scheduling.kernel.shares import chip_to_open, fullest_chip, joins, left_on
 from suanwang.units import MILLI_PER_CHIP
 
-HIGHEST = 100
+HIGHEST, MIDDLE = 100, 50
 
 
-@compiled
+@inlined
 def choose_chips(t: Tables, node: int, want: Want, until_s: int) -> int:
     """The chips of a node for a job that starts now, as a set; empty if they are not told apart, or none has room."""
     if want.milli == 0:
@@ -29,7 +29,7 @@ def choose_chips(t: Tables, node: int, want: Want, until_s: int) -> int:
     return fullest_chip(t, node, want.milli, until_s)
 
 
-@compiled
+@inlined
 def score(t: Tables, node: int, want: Want, until_s: int) -> int:
     """Of a node on which the job fits now, by the placement of the policy."""
     placement = t.size[SIZE.placement]
@@ -46,31 +46,43 @@ def score(t: Tables, node: int, want: Want, until_s: int) -> int:
     return 0
 
 
-@compiled
+@inlined
 def judge_fragments(t: Tables, node: int, want: Want, until_s: int) -> Any:
     """(score, chips): the sigmoid of how many thousandths fewer are fragments afterwards. A share goes where its score
     is highest, the first chip on a tie."""
-    if want.milli == 0:
-        chips = lowest_chips(t.nodes[NODE.whole, node], want.chips)
-        return score_of_change(t, node, want, -1, change(t, node, want, -1)), chips
+    if want.milli > 0:
+        return _judge_chips(t, node, want, until_s)
+    if want.chips == 0 and changes_nothing(t, node, want):
+        return MIDDLE, 0
+    fewer = change(t, node, want, -1)
+    scored = score_of(t, fewer)
+    if is_near(t, fewer, scored):
+        scored = exact_score(t, node, want, -1)
+    return scored, lowest_chips(t.nodes[NODE.whole, node], want.chips)
+
+
+@inlined
+def _judge_chips(t: Tables, node: int, want: Want, until_s: int) -> Any:
     best, best_score, shared = -1, -1, t.nodes[NODE.shared, node]
-    while shared != 0:
-        chip = first_chip(shared)
-        shared &= shared - 1
-        if joins(t, node, chip, want.milli, until_s):
-            scored = score_of_change(t, node, want, chip, change(t, node, want, chip))
-            if scored > best_score:
-                best, best_score = chip, scored
     opened = chip_to_open(t, node, want.milli, until_s)
-    if opened != 0:
-        chip = first_chip(opened)
-        scored = score_of_change(t, node, want, chip, change(t, node, want, chip))
-        if scored > best_score or (scored == best_score and chip < best):
+    rest = shared | opened
+    while rest != 0:
+        chip = first_chip(rest)
+        rest &= rest - 1
+        if (opened >> chip) & 1 == 0 and not joins(t, node, chip, want.milli, until_s):
+            continue
+        fewer = change(t, node, want, chip)
+        if best >= 0 and fewer < t.typical.bounds[best_score + 1] - NEAR:
+            continue
+        scored = score_of(t, fewer)
+        if is_near(t, fewer, scored):
+            scored = exact_score(t, node, want, chip)
+        if scored > best_score:
             best, best_score = chip, scored
     return best_score, 0 if best < 0 else 1 << best
 
 
-@compiled
+@inlined
 def _free_milli(t: Tables, node: int) -> int:
     free, shared = max(0, t.nodes[NODE.free_chips, node]) * MILLI_PER_CHIP, t.nodes[NODE.shared, node]
     while shared != 0:
@@ -79,12 +91,12 @@ def _free_milli(t: Tables, node: int) -> int:
     return free
 
 
-@compiled
+@inlined
 def _asked_milli(want: Want) -> int:
     return want.chips * MILLI_PER_CHIP + want.milli
 
 
-@compiled
+@inlined
 def _packing(t: Tables, node: int, want: Want, until_s: int) -> int:
     """Shared chips before whole ones, nodes in use before empty ones."""
     if want.chips == 0 and want.milli == 0:
@@ -114,13 +126,13 @@ def sizes_on(t: Tables, node: int) -> int:
     return t.nodes[NODE.sizes, node]
 
 
-@compiled
+@inlined
 def size_bit(chips: int, milli: int) -> int:
     """Jobs without chips have none; beyond 62 chips all are one size."""
     return 1 << min(chips, 62) if chips + milli > 0 else 0
 
 
-@compiled
+@inlined
 def _clustering(t: Tables, node: int, want: Want) -> int:
     """Jobs of one size together, as Gandiva does."""
     if want.chips == 0 and want.milli == 0:
@@ -132,7 +144,7 @@ def _clustering(t: Tables, node: int, want: Want) -> int:
     return fullness + (25 if sizes == 0 else 0)
 
 
-@compiled
+@inlined
 def _dot_product(t: Tables, node: int, want: Want) -> int:
     """What is free and what is asked for point in different directions (Tetris, with the sign of the paper's table)."""
     chips, cpus = float(t.size[SIZE.most_chips] * MILLI_PER_CHIP), float(max(1, t.size[SIZE.most_cpus]))
@@ -141,7 +153,7 @@ def _dot_product(t: Tables, node: int, want: Want) -> int:
     return int(HIGHEST * (1.0 - product / 2.0))
 
 
-@compiled
+@inlined
 def _best_fit_weighted(t: Tables, node: int, want: Want) -> int:
     """Least is left of CPUs and chips together. (Rescaling to 0 to 100, as the paper's program does, keeps the
     order.)"""

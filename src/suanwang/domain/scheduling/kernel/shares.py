@@ -11,7 +11,7 @@ from typing import Any
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
 from suanwang.domain.scheduling.kernel.columns import CLAIM, HOLD, JOB, NEVER, NODE, SIZE, Tables
-from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.units import MILLI_PER_CHIP
 
 FIRST_LABEL = 64
@@ -19,12 +19,12 @@ FIRST_LABEL = 64
 NO_LABEL = -1
 
 
-@compiled
+@inlined
 def left_on(t: Tables, node: int, chip: int) -> int:
     return t.left[t.nodes[NODE.chip, node] + chip]
 
 
-@compiled
+@inlined
 def has_room(t: Tables, node: int, milli: int) -> bool:
     """Whether a chip of the node has so much left now, reservations aside."""
     if t.nodes[NODE.free_chips, node] > 0 and t.nodes[NODE.whole, node] != 0:
@@ -186,7 +186,7 @@ def open_label(t: Tables, node: int, milli: int, until_s: int) -> int:
     return FIRST_LABEL + t.size[SIZE.holds] if new else NO_LABEL
 
 
-@compiled
+@inlined
 def joins(t: Tables, node: int, chip: int, milli: int, until_s: int) -> bool:
     """Whether a share that starts now can go to this shared chip."""
     if left_on(t, node, chip) < milli:
@@ -194,7 +194,7 @@ def joins(t: Tables, node: int, chip: int, milli: int, until_s: int) -> bool:
     return t.nodes[NODE.hold, node] < 0 or label_fits(t, node, chip, milli, -NEVER, until_s, -NEVER)
 
 
-@compiled
+@inlined
 def chip_to_open(t: Tables, node: int, milli: int, until_s: int) -> int:
     """The first wholly free chip, as a set, if a share that starts now can have one; else the empty set."""
     if t.nodes[NODE.free_chips, node] <= 0:
@@ -204,7 +204,7 @@ def chip_to_open(t: Tables, node: int, milli: int, until_s: int) -> int:
     return t.nodes[NODE.whole, node] & -t.nodes[NODE.whole, node]
 
 
-@compiled
+@inlined
 def fullest_chip(t: Tables, node: int, milli: int, until_s: int) -> int:
     """The chip of a share that starts now, as a set: the one with the least left that has room, the first on a tie,
     else the first wholly free one; the empty set if there is none."""
