@@ -19,7 +19,7 @@ async def set_memory(net: SmallNetwork, centre_id: str, *memory_gib: int | None)
     async with net.db.transaction() as tx:
         (pool,) = await centre.pools(tx, centre_id)
         record = await centre.centre(tx, centre_id)
-    nodes = tuple(Node(f"n{i}", 8, 64, gib) for i, gib in enumerate(memory_gib))
+    nodes = tuple(Node(f"n{i}", 8, 64, None if gib is None else gib * 1024) for i, gib in enumerate(memory_gib))
     where = Centre(**{name: getattr(record.centre, name) for name in Centre.__slots__})
     joining, owner = Joining(where, (replace(pool, nodes=nodes),)), f"{centre_id}-org"
     await network.join_centre(net.db, net.catalogue, ADMIN, joining, owner, net.call(ADMIN), net.now_s)
@@ -57,8 +57,8 @@ async def test_a_job_goes_where_its_memory_is_and_is_refused_where_it_is_not(net
 
 async def test_memory_of_nodes_is_read_from_a_centre_file_and_must_be_sensible(net: SmallNetwork) -> None:
     line = {"count": 2, "prefix": "n", "chips": 8, "cpus": 64}
-    assert [node.memory_gib for node in read_nodes("nodes", {**line, "memory_gib": 512})] == [512, 512]
-    assert [node.memory_gib for node in read_nodes("nodes", line)] == [None, None]
+    assert [node.memory_mib for node in read_nodes("nodes", {**line, "memory_gib": 512})] == [524_288] * 2
+    assert [node.memory_mib for node in read_nodes("nodes", line)] == [None, None]
     with pytest.raises(InvalidInput):
         read_nodes("nodes", {**line, "memory_gib": 0})
     await net.add_centre("east")

@@ -44,7 +44,9 @@ def test_the_tutorial_runs(short_folder: Path) -> None:
     logs = "".join(f"--- {log.name}\n{log.read_text()[-2_000:]}" for log in short_folder.glob("*.log"))
     assert done.returncode == 0, f"{done.stdout[-3_000:]}\n{done.stderr[-3_000:]}\n{logs}"
     assert "hello from zgc with chips" in done.stdout
-    assert "15 of 15 statements hold" in done.stdout
+    proofs = re.search(r"(\d+) of (\d+) statements hold", done.stdout)
+    assert proofs is not None
+    assert int(proofs[1]) == int(proofs[2]) > 10
     # Three seconds of two chips at a yuan a second, or a little more: the voucher and the tenant bear half each.
     voucher, cash = (
         re.search(rf"^{part} part +(\d+\.\d\d)", done.stdout, re.MULTILINE) for part in ("voucher", "cash")

@@ -17,13 +17,14 @@ from suanwang.domain.tenant import Actor, Organisation
 from suanwang.errors import InvalidInput, NotFound
 from suanwang.store import centre, event, ledger, voucher
 from suanwang.store.centre import CentreRecord
-from suanwang.units import SECONDS_PER_DAY
+from suanwang.units import MIB_PER_GIB, SECONDS_PER_DAY
 from suanwang.wire import (
     Account,
     CentreLine,
     Identity,
     IssuedToken,
     NewCentre,
+    NewNodes,
     NewOrganisation,
     NewToken,
     NewTopUp,
@@ -116,6 +117,11 @@ async def account(request: Request[Actor, Any, Any]) -> Account:
         )
 
 
+def _node(told: NewNodes) -> Node:
+    memory_mib = None if told.memory_gib is None else told.memory_gib * MIB_PER_GIB
+    return Node(told.name, told.chips, told.cpus, memory_mib)
+
+
 @post("/v1/centres", opt={"may": OPERATORS}, status_code=201)
 async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dict[str, str]:
     """A centre joins with its offer, or changes it."""
@@ -126,7 +132,7 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
             pool.id,
             data.id,
             pool.chip,
-            tuple(Node(node.name, node.chips, node.cpus, node.memory_gib) for node in pool.nodes),
+            tuple(_node(node) for node in pool.nodes),
             Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work),
         )
         for pool in data.pools

@@ -23,7 +23,7 @@ from suanwang.store import job as jobs
 from suanwang.store.attempt import NewAttempt
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
-from suanwang.units import BYTES_PER_GIB, SECONDS_PER_HOUR
+from suanwang.units import MIB_PER_GIB, SECONDS_PER_HOUR
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
@@ -79,7 +79,7 @@ def ask_of(
                 v.cpus_per_node,
                 v.centre,
                 v.max_fen_per_hour,
-                ceil(v.memory_gib_per_node * BYTES_PER_GIB),
+                memory_mib_per_node=ceil(v.memory_gib_per_node * MIB_PER_GIB),
             )
             for i, v in enumerate(spec.variants)
         ),

@@ -42,6 +42,8 @@ class Placed:
     price_fen: int
     reason: Reason
     outlook: tuple[PoolOutlook, ...]
+    chips: tuple[tuple[int, ...], ...] = ()
+    """Of every node, which chips, counted from 0; nothing on nodes whose chips are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,15 +13,19 @@ from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
-from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Policy
+from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Placement, Policy
 from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, pool_outlook, waiting_reason
-from suanwang.domain.scheduling.state import State
+from suanwang.domain.scheduling.state import State, chips_in
+from suanwang.domain.scheduling.typical import typical
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
     {order: columns.ORDER._asdict()[order] for order in get_args(Order)}
 )
 BACKFILLS: MappingProxyType[Backfill, int] = MappingProxyType(
     {backfill: columns.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
+)
+PLACEMENTS: MappingProxyType[Placement, int] = MappingProxyType(
+    {name: getattr(columns.PLACEMENT, name) for name in get_args(Placement)}
 )
 
 
@@ -46,6 +50,7 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     """
     set_policy(state, policy, now_s)
     state.flush()
+    set_placement(state, policy)
     _reserve_holds(state, policy, whole_queue=True)
     job = state.add_job(ask, ask.attempt)
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
@@ -66,6 +71,17 @@ def set_policy(state: State, policy: Policy, now_s: int) -> None:
         entries.set_order(state.tables, number, now_s)
 
 
+def set_placement(state: State, policy: Policy) -> None:
+    """Have the tables as the policy's placement needs them."""
+    state.tables.size[SIZE.placement] = PLACEMENTS[policy.placement]
+    if policy.placement != "fgd" or state.typical_jobs is policy.typical:
+        return
+    kinds = [state.kind_number(each.chip_ids) for each in policy.typical]
+    matches = state.tables.matches[:, : len(state.pools)]
+    state.tables = state.tables._replace(typical=typical(policy.typical, kinds, matches))
+    state.typical_jobs = policy.typical
+
+
 def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> None:
     """Room for the reservations of a pass: one per waiting job, as deep as the policy allows."""
     t = state.tables
@@ -75,6 +91,7 @@ def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> N
 
 
 def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
+    set_placement(state, policy)
     t = state.tables
     waiting, pools = int(t.size[SIZE.queued]), len(state.pools)
     if waiting == 0:
@@ -85,7 +102,7 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
     # Pages of these are touched only as far as there is something to say.
     answers = np.empty((len(ANSWER), waiting), np.int64)
     outlook = np.empty((len(OUTLOOK), max(1, waiting * pools if policy.outlook else pools)), np.int64)
-    picked = np.empty(state.queued_nodes, np.int64)
+    picked = np.empty((2, state.queued_nodes), np.int64)
     first_fit, stride = policy.placement == "first_fit", pools if policy.outlook else 0
     depth, ahead = policy.reservation_depth, policy.reserve_ahead
     news = entries.plan(state.tables, now_s, depth, ahead, first_fit, stride, answers, outlook, picked)
@@ -111,7 +128,7 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
             continue
         state.mark_placed(job)
         names, first_of_pool = state.node_names[pool_number], int(state.tables.pools[POOL.node, pool_number])
-        nodes = picked[first_node : first_node + job.ask.num_nodes].tolist()
+        nodes, chips = picked[:, first_node : first_node + job.ask.num_nodes].tolist()
         fitting = sum(each.feasible for each in seen) if policy.outlook else None
         decisions.append(
             Placed(
@@ -124,6 +141,7 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
                 price_fen=price_fen,
                 reason=placed_reason(job.ask, fitting, ahead),
                 outlook=seen,
+                chips=tuple(chips_in(each) for each in chips),
             )
         )
     return decisions
