@@ -97,7 +97,7 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
     if waiting == 0:
         return []
     free_chips = int(np.maximum(t.nodes[NODE.free_chips], 0).sum())
-    state.reserve_claims(min(state.queued_nodes, free_chips))
+    state.reserve_claims(min(state.queued_nodes, free_chips + state.queued_small_nodes))
     _reserve_holds(state, policy)
     # Pages of these are touched only as far as there is something to say.
     answers = np.empty((len(ANSWER), waiting), np.int64)

@@ -105,6 +105,8 @@ class State:
         self.job_at: list[Job | None] = []
         self.queued_nodes = 0
         """Sum over jobs that wait: how many claims and holds a pass can need."""
+        self.queued_small_nodes = 0
+        """The part of it that may need no whole chip."""
         self._centres: dict[str, int] = {}
         self._sizes: dict[tuple[int, ...], int] = {}
         self._kinds: dict[frozenset[str], int] = {}
@@ -259,7 +261,12 @@ class State:
 
     def _queue_again(self, job: Job) -> None:
         self._op(OP_KIND.enqueue, job.slot)
-        self.queued_nodes += job.ask.num_nodes
+        self._count_waiting(job.ask, 1)
+
+    def _count_waiting(self, ask: Ask, sign: int) -> None:
+        self.queued_nodes += sign * ask.num_nodes
+        if any(variant.whole_chips == 0 for variant in ask.variants):
+            self.queued_small_nodes += sign * ask.num_nodes
 
     def _release(self, job: Job) -> None:
         """Off its nodes, or off the queue."""
@@ -268,7 +275,7 @@ class State:
             job.placed = False
         else:
             self._op(OP_KIND.dequeue, job.slot)
-            self.queued_nodes -= job.ask.num_nodes
+            self._count_waiting(job.ask, -1)
 
     def forget(self, job: Job) -> None:
         self._release(job)
@@ -278,7 +285,7 @@ class State:
     def mark_placed(self, job: Job) -> None:
         """The kernel has placed it."""
         job.placed = True
-        self.queued_nodes -= job.ask.num_nodes
+        self._count_waiting(job.ask, -1)
 
     def placed_attempt(self, job_id: str, attempt: int) -> Job | None:
         """The fence: an event speaks of the present attempt of a placed job, or of nothing."""

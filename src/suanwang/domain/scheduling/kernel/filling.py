@@ -13,11 +13,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.domain.scheduling.kernel.bits import first_chip
 from suanwang.domain.scheduling.kernel.columns import NODE, PLACEMENT, SIZE, Array, Tables, Want
 from suanwang.domain.scheduling.kernel.compiling import compiled, entry, inlined
 from suanwang.domain.scheduling.kernel.holds import fits_now
 from suanwang.domain.scheduling.kernel.nodes import occupy
 from suanwang.domain.scheduling.kernel.scores import choose_chips, score
+from suanwang.domain.scheduling.kernel.shares import left_on
 
 BLOCK = 32
 """Nodes of a block."""
@@ -129,6 +131,21 @@ def _place_by_lot(board: Board, kind: int, draw: int) -> int:
     return place
 
 
+@compiled
+def _chip_by_lot(t: Tables, node: int, want: Want, draw: int) -> int:
+    """The draw says which of the chips that have room for the share."""
+    fitting, shared = t.nodes[NODE.whole, node], t.nodes[NODE.shared, node]
+    count = max(0, t.nodes[NODE.free_chips, node])
+    while shared != 0:
+        if left_on(t, node, first_chip(shared)) >= want.milli:
+            fitting |= shared & -shared
+            count += 1
+        shared &= shared - 1
+    for _ in range(draw % count):
+        fitting &= fitting - 1
+    return fitting & -fitting
+
+
 @entry
 def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array, picked: Array) -> int:
     """Place jobs in the order of their arrival. Returns how many found a place.
@@ -151,12 +168,13 @@ def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array
                 if board.touched[place] == change:
                     _look_again(board, kind, place, _judge(t, board.node[place], accepts, want))
         board.seen[kind] = changes
-        place = _place_by_lot(board, kind, draws[i]) if drawn else _place_of_best(board, kind)
+        place = _place_by_lot(board, kind, draws[i] & 0x7FFFFFFF) if drawn else _place_of_best(board, kind)
         picked[0, i], picked[1, i] = NOWHERE, 0
         if place == NOWHERE:
             continue
         node = board.node[place]
-        chips = choose_chips(t, node, want, 0)
+        by_lot = drawn and want.milli > 0
+        chips = _chip_by_lot(t, node, want, draws[i] >> 31) if by_lot else choose_chips(t, node, want, 0)
         occupy(t, node, want, chips)
         picked[0, i], picked[1, i] = node, chips
         board.changed[changes], board.touched[place] = place, changes
