@@ -24,6 +24,18 @@ class Reason:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Of a hub that answers."""
+
+    status: str
+    release: str
+    brain: str
+    """`awake`, or `starting`: it reads the records and decides nothing yet."""
+    events_held_back_s: int
+    """For how long new events wait for the oldest transaction of the whole PostgreSQL cluster; a moment is normal."""
+
+
 # Jobs ----------------------------------------------------------------------------------------------------------------
 
 

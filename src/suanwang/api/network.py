@@ -20,6 +20,7 @@ from suanwang.units import SECONDS_PER_DAY
 from suanwang.wire import (
     Account,
     CentreLine,
+    Health,
     Identity,
     IssuedToken,
     NewCentre,
@@ -33,12 +34,13 @@ MAX_TOKEN_LIFE_S = 10 * 366 * SECONDS_PER_DAY
 
 
 @get("/health", opt={"may": PUBLIC})
-async def health(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Whether the hub and its database answer."""
+async def health(request: Request[Any, Any, Any]) -> Health:
+    """Whether the hub and its database answer, and whether events flow."""
     hub = hub_of(request)
     async with hub.db.transaction(snapshot=True) as tx:
-        await event.horizon(tx)
-    return {"status": "up", "release": __version__, "brain": "awake" if hub.brain else "starting"}
+        held = await event.held_back(tx)
+    held_back_s = 0 if held is None else max(0, hub.clock() - held.since_s)
+    return Health("up", __version__, "awake" if hub.brain else "starting", held_back_s)
 
 
 @get("/v1/me", opt={"may": ANYBODY})
