@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.live import Live
-from show import outcome, picture
+from show import outcome, picture, scaled_prices
 from story import Outcome, Story
 
 from suanwang.errors import SuanwangError
@@ -115,6 +115,7 @@ def _say_where(processes: Processes) -> None:
     pids = " ".join(str(process.pid) for process in processes.running.values())
     screen.print(_("the network runs on at {url}").format(url=processes.url))
     screen.print(f"  SUANWANG_HOME={processes.home} .venv/bin/suanwang centre list", markup=False)
+    screen.print(scaled_prices(), markup=False)
     screen.print(_("end it with: kill {pids}").format(pids=pids))
 
 

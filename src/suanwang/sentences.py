@@ -148,6 +148,7 @@ _MORE_ERRORS = {
     "TOKEN_MISSING": (mark("nobody is logged in"),),
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
+    "AMBIGUOUS": (mark("{count} jobs answer to {job}; say one by its number or id, the newest are: {candidates}"),),
     "ID_TAKEN": (mark("the id {id} is taken"),),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
     "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
