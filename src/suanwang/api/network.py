@@ -30,6 +30,7 @@ from suanwang.wire import (
     PoolLine,
 )
 
+MAX_LABEL_LENGTH = 200
 MAX_TOKEN_LIFE_S = 10 * 366 * SECONDS_PER_DAY
 
 
@@ -65,6 +66,8 @@ async def issue_token(request: Request[Actor, Any, Any], data: NewToken) -> Issu
     now_s = hub.clock()
     if data.valid_for_s is not None and not 0 < data.valid_for_s <= MAX_TOKEN_LIFE_S:
         raise InvalidInput("valid_for_s", data.valid_for_s, f"1 to {MAX_TOKEN_LIFE_S} seconds")
+    if len(data.label) > MAX_LABEL_LENGTH or not data.label.isprintable():
+        raise InvalidInput("label", data.label, f"at most {MAX_LABEL_LENGTH} printable characters")
     secret = new_secret()
     new = Actor("", data.organisation_id, data.role, data.centre_id)
     expires_s = None if data.valid_for_s is None else now_s + data.valid_for_s
