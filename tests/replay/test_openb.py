@@ -146,7 +146,10 @@ def small(tmp_path: Path) -> Path:
     (tmp_path / openb.NODES_FILE).write_text(NODES)
     with gzip.open(tmp_path / "openb_pod_list_tiny.csv.gz", "wt") as lines:
         lines.write(PODS)
-    arrays: dict[str, Any] = {"openb_pod_list_tiny/7/order": np.array([1, 0, 0]), "openb_pod_list_tiny/7/rank": np.array([0, 1])}
+    arrays: dict[str, Any] = {
+        "openb_pod_list_tiny/7/order": np.array([1, 0, 0]),
+        "openb_pod_list_tiny/7/rank": np.array([0, 1]),
+    }
     np.savez(tmp_path / openb.ORDER_FILE, **arrays)
     return tmp_path
 
