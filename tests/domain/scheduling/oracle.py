@@ -20,6 +20,7 @@ from suanwang.domain.scheduling.events import (
     PoolSet,
 )
 from suanwang.domain.scheduling.policy import Policy
+from suanwang.units import MILLI_PER_CHIP
 from tests.domain.scheduling.workloads import outlook_facts
 
 HORIZON_S = 5_000
@@ -444,7 +445,8 @@ class Oracle:
     def in_order(self, policy: Policy) -> list[Attempt]:
         def key(attempt: Attempt) -> tuple[float, int, int, str]:
             ask = attempt.ask
-            wait_s, chips = self.now_s - ask.submitted_s, ask.num_nodes * ask.variants[0].chips_per_node
+            wait_s, wanted = self.now_s - ask.submitted_s, ask.variants[0]
+            chips = ask.num_nodes * wanted.chips_per_node * wanted.chip_milli / MILLI_PER_CHIP
             relative = wait_s / ask.walltime_s
             first = {
                 "fcfs": 0.0,

@@ -1,5 +1,6 @@
 """Small asks, pools and random stories of a network, for tests of the scheduler."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, get_args
 
@@ -66,7 +67,7 @@ def placed(decisions: list[Decision]) -> dict[str, Placed]:
     return {d.job_id: d for d in decisions if isinstance(d, Placed)}
 
 
-def outlook_facts(outlook: tuple[PoolOutlook, ...]) -> dict[str, tuple[int, str, int | None, int]]:
+def outlook_facts(outlook: Sequence[PoolOutlook]) -> dict[str, tuple[int, str, int | None, int]]:
     """The part of an outlook that the oracle knows: pool -> (variant, code, start, price if it fits)."""
     return {
         one.pool_id: (one.variant, one.reason.code, one.start_s, (one.price_fen or 0) if one.feasible else 0)

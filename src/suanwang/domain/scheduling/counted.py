@@ -16,7 +16,7 @@ from suanwang.domain.scheduling.state import OBJECTIVES
 from suanwang.domain.scheduling.workload import NOWHERE, Schedule, Workload
 from suanwang.errors import InvalidInput
 
-EVENTS_PER_CALL = 200_000
+EVENTS_PER_CALL = 100_000
 
 
 def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:

@@ -13,8 +13,9 @@ from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
+from suanwang.domain.scheduling.outlooks import Outlook, survey
 from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Placement, Policy
-from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, pool_outlook, waiting_reason
+from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, waiting_reason
 from suanwang.domain.scheduling.state import State, chips_in
 from suanwang.domain.scheduling.typical import typical
 
@@ -57,7 +58,7 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     outlook = np.empty((len(OUTLOOK), len(state.pools)), np.int64)
     fifo, first_fit = policy.reservation_depth == STRICT_FIFO, policy.placement == "first_fit"
     ahead = entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead + 1, outlook)
-    answer = _outlook(state, ask, job.slot, outlook.T.tolist())
+    answer = tuple(Outlook(survey(state, np.array([job.slot]), outlook), 0, ask))
     state.drop_columns(job)
     return answer if ahead <= policy.quote_ahead else tuple(not_foreseen(each, policy.quote_ahead) for each in answer)
 
@@ -112,24 +113,23 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
 
 
 def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, picked: Array) -> list[Decision]:
-    pools, all_outlooks, decisions = len(state.pools), outlook.T.tolist(), list[Decision]()
+    decisions = list[Decision]()
+    seen = survey(state, answers[ANSWER.job], outlook) if policy.outlook else None
+    fitting = [None] * answers.shape[1] if seen is None else seen.fitting
     for at, answer in enumerate(answers.T.tolist()):
         slot, code, pool_number, variant, start_s, price_fen = answer[: ANSWER.picked]
         ahead, first_node = answer[ANSWER.ahead], answer[ANSWER.picked]
         pool = state.pools[pool_number] if pool_number >= 0 else None
         job = state.job_at[slot]
         assert job is not None, "the kernel answered for a job that is not there"  # noqa: S101 - a bug, not an input
-        seen: tuple[PoolOutlook, ...] = ()
-        if policy.outlook:
-            seen = _outlook(state, job.ask, slot, all_outlooks[at * pools : (at + 1) * pools])
+        told = () if seen is None else Outlook(seen, at, job.ask)
         if code != CODE.placed or pool is None:
             reason = waiting_reason(code, pool, variant, start_s, ahead)
-            decisions.append(Waiting(job.ask.job_id, reason, seen))
+            decisions.append(Waiting(job.ask.job_id, reason, told))
             continue
         state.mark_placed(job)
         names, first_of_pool = state.node_names[pool_number], int(state.tables.pools[POOL.node, pool_number])
         nodes, chips = picked[:, first_node : first_node + job.ask.num_nodes].tolist()
-        fitting = sum(each.feasible for each in seen) if policy.outlook else None
         decisions.append(
             Placed(
                 job_id=job.ask.job_id,
@@ -139,20 +139,9 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
                 node_names=tuple(names[node - first_of_pool] for node in nodes),
                 expected_end_s=start_s + job.ask.walltime_s,
                 price_fen=price_fen,
-                reason=placed_reason(job.ask, fitting, ahead),
-                outlook=seen,
+                reason=placed_reason(job.ask, fitting[at], ahead),
+                outlook=told,
                 chips=tuple(chips_in(each) for each in chips),
             )
         )
     return decisions
-
-
-def _outlook(state: State, ask: Ask, slot: int, by_pool: Sequence[Sequence[int]]) -> tuple[PoolOutlook, ...]:
-    t = state.tables
-    first = int(t.jobs[JOB.row, slot])
-    prices_fen = t.prices[first : first + len(ask.variants)].T.tolist()
-    pools = state.pools
-    return tuple(
-        pool_outlook(pools[number], state.shapes[number], ask, variant, code, start_s, prices_fen[number])
-        for number, (variant, code, start_s) in zip(state.pool_order, by_pool, strict=True)
-    )
