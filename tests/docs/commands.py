@@ -14,7 +14,7 @@ from suanwang.cli.main import make_app
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(suanwang(?: [^`\n]*)?)`")
 HERE_DOCUMENT = re.compile(r"<<-?\s*'?(\w+)'?\n.*?^\1$", re.MULTILINE | re.DOTALL)
-FILES = frozenset({".yaml", ".jsonl", ".token", ".txt", ".json"})
+FILES = frozenset({".yaml", ".parquet", ".jsonl", ".token", ".txt", ".json"})
 VARIABLES = {"$SUANWANG_PORT": "7700"}
 ENDS = frozenset({"|", "||", "&", "&&", ";", "(", ")", "<", ">", ">>", "2>", "&>"})
 
