@@ -8,14 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.columns import (
+    BRANCH,
     CLAIM,
     DEMAND,
     HOLD,
     JOB,
+    LIMIT,
     MEMO,
     MEMO_SIZE,
     NODE,
     POOL,
+    PREEMPTED,
+    PROMISE,
     ROW,
     SHAPE,
     SIZE,
@@ -32,7 +36,7 @@ BITS_PER_WORD = 64
 def empty_tables() -> Tables:
     """Tables of a state without pools and jobs."""
     size = np.zeros(len(SIZE), np.int64)
-    size[SIZE.free_claim], size[SIZE.demands] = -1, FIRST_PROFILES
+    size[SIZE.free_claim], size[SIZE.demands], size[SIZE.half_life_s] = -1, FIRST_PROFILES, -1
 
     def table(fields: Sequence[int], width: int = 0) -> Array:
         return np.full((max(fields) + 1, width), -1, np.int64)
@@ -60,6 +64,13 @@ def empty_tables() -> Tables:
         scratch=none,
         tally=none,
         memo=np.full((MEMO_SIZE, len(MEMO)), -1, np.int64),
+        branches=table(BRANCH),
+        limits=np.zeros((len(LIMIT), 0, 0), np.int64),
+        spent=np.zeros(0),
+        weights=np.zeros(0),
+        promises=table(PROMISE),
+        victims=none,
+        preempted=table(PREEMPTED),
     )
 
 
@@ -99,6 +110,8 @@ def place_nodes(t: Tables, sizes: Sequence[tuple[Array, Array]], moved: Array) -
     nodes[NODE.free_cpus, place] -= (t.nodes[NODE.cpus] - t.nodes[NODE.free_cpus])[stays]
     live = np.flatnonzero(t.claims[CLAIM.job, : t.size[SIZE.claims]] >= 0)
     t.claims[CLAIM.node, live] = moved[t.claims[CLAIM.node, live]]
+    promised = t.promises[PROMISE.node, : t.size[SIZE.promises]]
+    promised[promised >= 0] = moved[promised[promised >= 0]]
 
     shapes = [sorted(Counter(zip(chips.tolist(), cpus.tolist(), strict=True)).items()) for chips, cpus in sizes]
     levels = [int(chips.max(initial=0)) + 1 for chips, _ in sizes]

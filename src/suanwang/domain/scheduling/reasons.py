@@ -8,7 +8,7 @@ from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
-from suanwang.domain.scheduling.kernel.columns import CODE
+from suanwang.domain.scheduling.kernel.columns import CODE, PREEMPTED, RIGHT
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -36,6 +36,25 @@ def waiting_reason(code: int, pool: Pool | None, variant: int, start_s: int, ahe
         return Reason(CODES[code], {"waiting_ahead": ahead})
     return Reason(
         CODES[code], {"pool_id": pool.id, "variant": variant, "expected_start_s": start_s, "waiting_ahead": ahead}
+    )
+
+
+def preempted_reason(victim: Ask, preemptor: Ask, pool_id: str, told: Sequence[int]) -> Reason:
+    """For whom, by which right, and what the whole set of victims loses: the cheapest first, and nobody in vain."""
+    code = "GIVEN_BACK" if told[PREEMPTED.right] == RIGHT.give_back else "HIGHER_PRIORITY"
+    return Reason(
+        code,
+        {
+            "for_job_id": preemptor.job_id,
+            "pool_id": pool_id,
+            "priority": victim.priority,
+            "for_priority": preemptor.priority,
+            "lost_s": told[PREEMPTED.lost_s],
+            "victims": told[PREEMPTED.victims],
+            "victims_lost_chip_s": told[PREEMPTED.lost_chip_s],
+            "considered": told[PREEMPTED.considered],
+            "preemptions": victim.preemptions + 1,
+        },
     )
 
 
@@ -84,14 +103,26 @@ _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Fac
 """The two sides that do not meet: what the job asks for, and what the pool has."""
 
 
-def pool_outlook(pool: Pool, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]) -> PoolOutlook:
+def pool_outlook(
+    pool: Pool,
+    ask: Ask,
+    variant: int,
+    code: int,
+    start_s: int,
+    prices_fen: Sequence[int],
+    quota: Facts | None = None,
+) -> PoolOutlook:
     """`prices_fen`: of every variant of the job at this pool. A pool that can never have the job shows no price, but
-    for the price that is over the budget, which is among the facts."""
+    for the price that is over the budget, which is among the facts. `quota`: what there is of it, if it is too little.
+    """
     if code == CODE.fits:
         facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
-    facts = _REFUSAL_FACTS[code](ask, ask.variants[variant], pool, prices_fen[variant])
-    passing = code in {CODE.pool_unseen, CODE.pool_drained}
+    if quota is None:
+        facts = _REFUSAL_FACTS[code](ask, ask.variants[variant], pool, prices_fen[variant])
+    else:
+        facts = {**quota, "wanted_chips": ask.variants[variant].chips_per_node * ask.num_nodes}
+    passing = code in {CODE.pool_unseen, CODE.pool_drained, CODE.over_quota}
     price_fen = prices_fen[variant] if passing else None
     return PoolOutlook(pool.id, variant, False, Reason(CODES[code], facts), None, None, price_fen)

@@ -8,7 +8,8 @@ from suanwang.domain.scheduling.kernel.compiling import compiled
 
 @compiled
 def open_pass(t: Tables) -> None:
-    t.size[SIZE.holds] = 0
+    t.size[SIZE.holds] = t.size[SIZE.kept_holds] = t.size[SIZE.preempted] = 0
+    t.size[SIZE.passes] += 1
     for pool in range(t.size[SIZE.pools]):
         t.pools[POOL.held, pool], t.pools[POOL.first_hold_s, pool] = -1, NEVER
         t.pools[POOL.holders, pool], t.pools[POOL.not_before_s, pool] = 0, -NEVER
@@ -22,6 +23,27 @@ def close_pass(t: Tables) -> None:
         while node >= 0:
             t.nodes[NODE.hold, node] = -1
             node = t.nodes[NODE.held_next, node]
+
+
+@compiled
+def hold_on(t: Tables, node: int, start_s: int, end_s: int, chips: int, cpus: int, job: int) -> None:
+    """Reserve a part of a node for a job, in this pass."""
+    pool = t.nodes[NODE.pool, node]
+    if t.nodes[NODE.hold, node] < 0:
+        t.nodes[NODE.held_next, node] = t.pools[POOL.held, pool]
+        t.pools[POOL.held, pool] = node
+    hold = t.size[SIZE.holds]
+    t.size[SIZE.holds] += 1
+    t.holds[HOLD.start_s, hold], t.holds[HOLD.end_s, hold], t.holds[HOLD.next, hold] = (
+        start_s,
+        end_s,
+        t.nodes[NODE.hold, node],
+    )
+    t.holds[HOLD.chips, hold], t.holds[HOLD.cpus, hold] = chips, cpus
+    t.holds[HOLD.node, hold], t.holds[HOLD.job, hold] = node, job
+    t.nodes[NODE.hold, node] = hold
+    t.pools[POOL.first_hold_s, pool] = min(t.pools[POOL.first_hold_s, pool], start_s)
+    t.pools[POOL.version, pool] += 1
 
 
 @compiled

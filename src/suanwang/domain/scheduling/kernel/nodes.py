@@ -8,6 +8,7 @@ import numpy as np
 
 from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, POOL, ROW, SIZE, Array, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.tenants import charge
 
 _MAGIC = np.uint64(0x03F79D71B4CB0A89)  # a de Bruijn sequence: the top six bits of (1 << i) * _MAGIC differ for every i
 _BIT = np.zeros(64, np.int64)
@@ -106,10 +107,13 @@ def allocate(t: Tables, job: int, pool: int, row: int, end_s: int, nodes: Array)
         t.jobs[JOB.claim, job] = claim
         take(t, node, chips, cpus)
         _link(t, claim)
+    charge(t, job, pool, 1)
 
 
 @compiled
 def release(t: Tables, job: int) -> None:
+    charge(t, job, t.jobs[JOB.pool, job], -1)
+    t.jobs[JOB.leaving, job] = -1
     claim = t.jobs[JOB.claim, job]
     while claim >= 0:
         sibling = t.claims[CLAIM.sibling, claim]

@@ -1,8 +1,8 @@
 """Which nodes of a pool a job gets, now or at a later time."""
 
-from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, NODE, POOL, ROW, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.columns import JOB, NODE, POOL, ROW, Array, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.holds import fits, free_at
+from suanwang.domain.scheduling.kernel.holds import fits, free_at, hold_on
 from suanwang.domain.scheduling.kernel.nodes import ONE, ZERO, lowest_bit
 from suanwang.domain.scheduling.kernel.sorting import sort
 
@@ -53,18 +53,5 @@ def hold_nodes(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: in
         if level < 0 or level > last or (level == last and wanted == 0):
             continue
         wanted -= level == last
-        if t.nodes[NODE.hold, node] < 0:
-            t.nodes[NODE.held_next, node] = t.pools[POOL.held, pool]
-            t.pools[POOL.held, pool] = node
-        hold = t.size[SIZE.holds]
-        t.size[SIZE.holds] += 1
-        t.holds[HOLD.start_s, hold], t.holds[HOLD.end_s, hold], t.holds[HOLD.next, hold] = (
-            start_s,
-            end_s,
-            t.nodes[NODE.hold, node],
-        )
-        t.holds[HOLD.chips, hold], t.holds[HOLD.cpus, hold] = chips, cpus
-        t.nodes[NODE.hold, node] = hold
+        hold_on(t, node, start_s, end_s, chips, cpus, job)
     t.pools[POOL.holders, pool] += 1
-    t.pools[POOL.first_hold_s, pool] = min(t.pools[POOL.first_hold_s, pool], start_s)
-    t.pools[POOL.version, pool] += 1
