@@ -3,21 +3,26 @@
 from dataclasses import dataclass, field
 
 from suanwang.domain.centre import Node, Pool
-from suanwang.domain.scheduling.decisions import Decision, Placed
+from suanwang.domain.scheduling.decisions import Decision, Placed, Preempted
 from suanwang.domain.scheduling.events import (
     Ask,
     AttemptEnded,
+    AttemptLeaving,
     AttemptRestored,
     AttemptStarted,
     Event,
     JobQueued,
     JobWithdrawn,
+    NodesPromised,
     PlacementRefused,
     PoolDrained,
     PoolSeen,
     PoolSet,
+    QuotasSet,
 )
 from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.quotas import QuotaTree
+from tests.domain.scheduling.quota_oracle import QuotaOracle, Use
 from tests.domain.scheduling.workloads import outlook_facts
 
 HORIZON_S = 5_000
@@ -32,6 +37,7 @@ class Attempt:
     nodes: tuple[str, ...] = ()
     end_s: int = 0
     withdrawn: bool = False
+    leaving: bool = False
 
 
 @dataclass
@@ -44,6 +50,7 @@ class Reservation:
     cpus: int
     start_s: int
     end_s: int
+    job_id: str = ""
 
 
 @dataclass
@@ -72,6 +79,13 @@ class Oracle:
     reservations: list[Reservation] = field(default_factory=list)
     not_before_s: dict[str, int] = field(default_factory=dict)
     now_s: int = 0
+    tree: QuotaTree = field(default_factory=QuotaTree)
+    promises: dict[str, tuple[str, int, tuple[str, ...]]] = field(default_factory=dict)
+    """job -> (pool, variant, nodes) that others leave for it, in the order of the decisions."""
+    owed: dict[str, tuple[str, int]] = field(default_factory=dict)
+    """This pass: job -> (pool, variant) that counts on its quota although it waits."""
+    gone: set[str] = field(default_factory=set)
+    """During a search: attempts that are taken to end just after now."""
 
     # --- events ---
 
@@ -97,7 +111,7 @@ class Oracle:
                 else:
                     self.forget(job_id)
             case AttemptStarted(job_id, number, at_s):
-                if self.is_placed(job_id, number):
+                if self.is_placed(job_id, number) and not self.placed[job_id].leaving:
                     self.placed[job_id].end_s = at_s + self.placed[job_id].ask.walltime_s
             case AttemptEnded(job_id, number):
                 if self.is_placed(job_id, number):
@@ -110,6 +124,13 @@ class Oracle:
                         self.queued[job_id] = Attempt(attempt.ask, number)
             case AttemptRestored(ask, number, pool_id, variant, nodes, end_s):
                 self.placed[ask.job_id] = Attempt(ask, number, pool_id, variant, nodes, end_s)
+            case AttemptLeaving(job_id, number, at_s):
+                if self.is_placed(job_id, number):
+                    self.placed[job_id].leaving, self.placed[job_id].end_s = True, at_s
+            case NodesPromised(job_id, _, pool_id, variant, nodes):
+                self.promises[job_id] = (pool_id, variant, nodes)
+            case QuotasSet(tree):
+                self.tree = tree
 
     def is_placed(self, job_id: str, number: int) -> bool:
         return job_id in self.placed and self.placed[job_id].number == number
@@ -118,6 +139,30 @@ class Oracle:
         self.placed.pop(job_id, None)
         self.queued.pop(job_id, None)
         self.said.pop(job_id, None)
+        self.promises.pop(job_id, None)
+
+    # --- quotas ---
+
+    def quota(self, pool_id: str) -> QuotaOracle | None:
+        """The quota that counts at a pool, with all that is used and owed there now."""
+        resource = (self.pools[pool_id].centre_id, self.pools[pool_id].chip_id)
+        if resource not in self.tree.resources():
+            return None
+        uses = [
+            Use(a.ask.tenant_id, a.pool_id, a.ask.variants[a.variant].chips_per_node * a.ask.num_nodes)
+            for a in self.placed.values()
+            if not a.leaving and a.ask.job_id not in self.gone
+        ]
+        for job_id, (where, variant) in self.owed.items():
+            ask = self.queued[job_id].ask
+            uses.append(Use(ask.tenant_id, where, ask.variants[variant].chips_per_node * ask.num_nodes))
+        here = [use for use in uses if (self.pools[use.pool_id].centre_id, self.pools[use.pool_id].chip_id) == resource]
+        return QuotaOracle(self.tree, resource, here)
+
+    def standing(self, ask: Ask, pool_id: str, variant: int) -> str:
+        quota = self.quota(pool_id)
+        chips = ask.variants[variant].chips_per_node * ask.num_nodes
+        return "open" if quota is None else quota.standing(ask.tenant_id, chips)
 
     # --- room ---
 
@@ -128,7 +173,8 @@ class Oracle:
         """(chips, CPUs) free in one second."""
         chips, cpus = node.chips, node.cpus
         for attempt in self.placed.values():
-            if attempt.pool_id == pool_id and node.name in attempt.nodes and at_s < max(attempt.end_s, self.now_s + 1):
+            end_s = self.now_s if attempt.ask.job_id in self.gone else attempt.end_s
+            if attempt.pool_id == pool_id and node.name in attempt.nodes and at_s < max(end_s, self.now_s + 1):
                 wanted = attempt.ask.variants[attempt.variant]
                 chips, cpus = chips - wanted.chips_per_node, cpus - wanted.cpus_per_node
         for held in self.reservations:
@@ -185,20 +231,23 @@ class Oracle:
             and self.price_fen(ask, pool_id, variant) > ask.max_cost_fen,
             "POOL_UNSEEN": pool_id in self.unseen,
             "POOL_DRAINED": pool_id in self.drained,
+            "OVER_QUOTA": self.standing(ask, pool_id, variant) == "over",
         }
         return next((code for code, applies in checks.items() if applies), None)
 
     def survey(
         self, ask: Ask
-    ) -> tuple[tuple[str, int, int, int] | None, bool, dict[str, tuple[int, str, int | None, int]]]:
-        """The best (pool, variant, start, price); whether a pool fits but is not open; the outlook of every pool."""
+    ) -> tuple[tuple[str, int, int, int] | None, str, dict[str, tuple[int, str, int | None, int]]]:
+        """The best (pool, variant, start, price); why there is none; the outlook of every pool."""
         order = list(refusal_order())
         refusals = {(p, v): self.refusal(ask, p, v) for p in sorted(self.pools) for v in range(len(ask.variants))}
         fit = {pair: self.price_fen(ask, *pair) for pair, code in refusals.items() if code is None}
         fen_per_s = min(fit.values()) / ask.walltime_s if fit else 0.0
+        given_back_s = {pair: self.now_s + (self.standing(ask, *pair) == "lent") for pair in fit}
+        starts_s = {pair: max(self.start_s(ask, *pair), given_back_s[pair]) for pair in fit}
 
         def rank(pair: tuple[str, int]) -> tuple[float, ...]:
-            price, start_s = fit[pair], self.start_s(ask, *pair)
+            price, start_s = fit[pair], starts_s[pair]
             score: dict[str, tuple[float, ...]] = {
                 "cheapest": (price, start_s),
                 "soonest": (start_s, price),
@@ -211,16 +260,18 @@ class Oracle:
             mine = [pair for pair in fit if pair[0] == pool_id]
             if mine:
                 best = min(mine, key=rank)
-                outlook[pool_id] = (best[1], "FITS", self.start_s(ask, *best), fit[best])
+                outlook[pool_id] = (best[1], "FITS", starts_s[best], fit[best])
             else:
                 codes = [refusals[pool_id, v] or "" for v in range(len(ask.variants))]
                 furthest = max(codes, key=order.index)
                 outlook[pool_id] = (codes.index(furthest), furthest, None, 0)
-        shut = any(code in {"POOL_UNSEEN", "POOL_DRAINED"} for _, code, _, _ in outlook.values())
+        codes = {code for _, code, _, _ in outlook.values()}
+        why = "NO_POOL_OPEN" if codes & {"POOL_UNSEEN", "POOL_DRAINED"} else "NO_POOL_FITS"
+        why = "WAITS_FOR_QUOTA" if "OVER_QUOTA" in codes else why
         if not fit:
-            return None, shut, outlook
+            return None, why, outlook
         chosen = min(fit, key=rank)
-        return (*chosen, self.start_s(ask, *chosen), fit[chosen]), shut, outlook
+        return (*chosen, starts_s[chosen], fit[chosen]), why, outlook
 
     # --- passes ---
 
@@ -237,29 +288,155 @@ class Oracle:
         nodes = self.choose(policy, ask, pool_id, variant, start_s)
         end_s = start_s + ask.walltime_s
         self.reservations.append(
-            Reservation(pool_id, nodes, wanted.chips_per_node, wanted.cpus_per_node, start_s, end_s)
+            Reservation(pool_id, nodes, wanted.chips_per_node, wanted.cpus_per_node, start_s, end_s, ask.job_id)
         )
+
+    # --- preemption ---
+
+    def keep(self, ask: Ask, start_s: int) -> None:
+        """Reserve what is promised to a job."""
+        pool_id, variant, nodes = self.promises[ask.job_id]
+        wanted, end_s = ask.variants[variant], start_s + ask.walltime_s
+        self.reservations.append(
+            Reservation(pool_id, nodes, wanted.chips_per_node, wanted.cpus_per_node, start_s, end_s, ask.job_id)
+        )
+        self.owed[ask.job_id] = (pool_id, variant)
+
+    def promise_fits(self, ask: Ask, start_s: int) -> bool:
+        pool_id, variant, nodes = self.promises[ask.job_id]
+        fitting = {node.name for node in self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)}
+        return set(nodes) <= fitting
+
+    def keep_promises(self, besides: str = "", may_break: bool = True) -> None:
+        for job_id, (pool_id, variant, _) in list(self.promises.items()):
+            ask = self.queued[job_id].ask
+            if (
+                job_id != besides
+                and self.refusal(ask, pool_id, variant) is None
+                and self.promise_fits(ask, self.now_s + 1)
+            ):
+                self.keep(ask, self.now_s if self.promise_fits(ask, self.now_s) else self.now_s + 1)
+            elif may_break:
+                del self.promises[job_id]
+
+    def lift(self, job_id: str) -> None:
+        if job_id in self.promises:
+            self.reservations = [held for held in self.reservations if held.job_id != job_id]
+            self.owed.pop(job_id, None)
+
+    def preempt(self, policy: Policy, ask: Ask, pool_id: str, variant: int) -> list[Answer]:
+        """Who leaves for a job that waits: the cheapest first until it fits, and of these only who is needed."""
+        terms = policy.preemption
+        if terms is None or self.not_before_s.get(pool_id, self.now_s) > self.now_s:
+            return []
+
+        def ran_s(attempt: Attempt) -> int:
+            return self.now_s - (attempt.end_s - attempt.ask.walltime_s)
+
+        def lost_s(attempt: Attempt) -> int:
+            every_s = attempt.ask.checkpoint_every_s
+            return max(0, ran_s(attempt)) % every_s if every_s else max(0, ran_s(attempt))
+
+        def lost_chip_s(attempt: Attempt) -> int:
+            return lost_s(attempt) * attempt.ask.variants[attempt.variant].chips_per_node * attempt.ask.num_nodes
+
+        candidates = [
+            a
+            for a in self.placed.values()
+            if a.pool_id == pool_id
+            and a.ask.preemptible
+            and not a.leaving
+            and a.ask.preemptions < terms.max_preemptions
+            and ran_s(a) >= max(1, terms.min_run_s)
+        ]
+        candidates.sort(key=lambda a: (a.ask.priority, lost_chip_s(a), a.ask.job_id))
+        chips = ask.variants[variant].chips_per_node * ask.num_nodes
+        at_first = self.quota(pool_id)
+
+        def fits() -> bool:
+            quota = self.quota(pool_id)
+            has_quota = quota is None or quota.room(ask.tenant_id) >= chips
+            nodes = self.fitting(ask, pool_id, variant, self.now_s + 1, ask.walltime_s)
+            return has_quota and len(nodes) >= ask.num_nodes
+
+        rights: dict[str, str] = {}
+        for a in candidates:
+            if fits():
+                break
+            right = "HIGHER_PRIORITY" if a.ask.priority + terms.min_gap <= ask.priority else ""
+            quota = self.quota(pool_id)
+            if at_first is not None and quota is not None and a.ask.tenant_id != ask.tenant_id:
+                if not quota.borrows(a.ask.tenant_id, ask.tenant_id):
+                    right = ""
+                elif at_first.is_own(ask.tenant_id, a.ask.tenant_id, chips):
+                    right = "GIVEN_BACK"
+            if right:
+                rights[a.ask.job_id] = right
+                self.gone.add(a.ask.job_id)
+        if fits():
+            for job_id in reversed(rights):
+                self.gone.discard(job_id)
+                if not fits():
+                    self.gone.add(job_id)
+            victims = [job_id for job_id in rights if job_id in self.gone]
+        else:
+            victims = []
+        self.gone = set()
+        if not 0 < len(victims) <= terms.max_victims:
+            return []
+        lost = sum(lost_chip_s(self.placed[job_id]) for job_id in victims)
+        told = [
+            Answer(job_id, rights[job_id], pool_id, -1, (ask.job_id,), lost_s(self.placed[job_id]), lost)
+            for job_id in victims
+        ]
+        for job_id in victims:
+            self.placed[job_id].leaving, self.placed[job_id].end_s = True, self.now_s
+        self.promises[ask.job_id] = (pool_id, variant, self.choose(policy, ask, pool_id, variant, self.now_s + 1))
+        self.keep(ask, self.now_s + 1)
+        return told
 
     def step(self, policy: Policy, now_s: int, events: list[Event]) -> list[Answer]:
         self.now_s = now_s
         for event in events:
             self.apply(event)
-        self.reservations, self.not_before_s = [], {}
+        self.reservations, self.not_before_s, self.owed = [], {}, {}
+        self.keep_promises()
+        preempted: list[Answer] = []
         holders = dict.fromkeys(self.pools, 0)
         answers = []
         for attempt in self.in_order(policy):
             ask = attempt.ask
-            best, shut, outlook = self.survey(ask)
-            if best is None:
-                answer = Answer(ask.job_id, "NO_POOL_OPEN" if shut else "NO_POOL_FITS", None, outlook=outlook)
+            self.lift(ask.job_id)
+            best, why, outlook = self.survey(ask)
+            if ask.job_id in self.promises and (best is None or best[2] > now_s):
+                pool_id, variant, _ = self.promises[ask.job_id]
+                if self.standing(ask, pool_id, variant) == "open" and self.promise_fits(ask, now_s):
+                    best = pool_id, variant, now_s, self.price_fen(ask, pool_id, variant)
+            told: list[Answer] = []
+            if ask.job_id not in self.promises and best is not None and best[2] > now_s:
+                told = self.preempt(policy, ask, best[0], best[1])
+                preempted += told
+            if ask.job_id in self.promises and (best is None or best[2] > now_s):
+                if not told:
+                    self.keep(ask, now_s + 1)
+                pool_id, variant, _ = self.promises[ask.job_id]
+                price_fen = outlook[pool_id][3]
+                answer = Answer(ask.job_id, "WAITS_FOR_VICTIMS", pool_id, variant, price_fen=price_fen, outlook=outlook)
+                if policy.reservation_depth == 0:
+                    self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), now_s + 1)
+            elif best is None:
+                answer = Answer(ask.job_id, why, None, outlook=outlook)
+            elif best[2] > now_s and self.standing(ask, best[0], best[1]) == "lent":
+                pool_id, variant, _, price_fen = best
+                self.owed[ask.job_id] = (pool_id, variant)
+                answer = Answer(ask.job_id, "WAITS_FOR_QUOTA", pool_id, variant, price_fen=price_fen, outlook=outlook)
             else:
                 pool_id, variant, start_s, price_fen = best
                 answer = Answer(ask.job_id, "PLACED", pool_id, variant, price_fen=price_fen, outlook=outlook)
                 if start_s == now_s:
                     answer.nodes = self.choose(policy, ask, pool_id, variant, now_s)
                     answer.end_s = now_s + ask.walltime_s
-                    del self.queued[ask.job_id]
-                    self.said.pop(ask.job_id, None)
+                    self.forget(ask.job_id)
                     self.placed[ask.job_id] = Attempt(ask, attempt.number, pool_id, variant, answer.nodes, answer.end_s)
                 else:
                     held, self.reservations = self.reservations, []
@@ -271,23 +448,28 @@ class Oracle:
                     elif holders[pool_id] < policy.reservation_depth:
                         holders[pool_id] += 1
                         self.reserve(policy, ask, pool_id, variant, start_s)
+                        self.owed[ask.job_id] = (pool_id, variant)
             if answer.code == "PLACED" or self.said.get(ask.job_id) != (answer.code, answer.pool_id):
                 answers.append(answer)
             if answer.code != "PLACED":
                 self.said[ask.job_id] = (answer.code, answer.pool_id)
-        self.reservations, self.not_before_s = [], {}
-        return answers
+        self.reservations, self.not_before_s, self.owed = [], {}, {}
+        return answers + preempted
 
     def quote(self, policy: Policy, now_s: int, ask: Ask) -> dict[str, tuple[int, str, int | None, int]]:
-        self.now_s, self.reservations, self.not_before_s = now_s, [], {}
+        self.now_s, self.reservations, self.not_before_s, self.owed = now_s, [], {}, {}
+        self.keep_promises(ask.job_id, may_break=False)
         held = self.queued.get(ask.job_id)
         self.queued[ask.job_id] = Attempt(ask, ask.attempt)
         for attempt in self.in_order(policy)[: policy.quote_ahead]:
             if attempt.ask.job_id == ask.job_id:
                 break
+            self.lift(attempt.ask.job_id)
             best, _, _ = self.survey(attempt.ask)
             if best is not None:
                 pool_id, variant, start_s, _ = best
+                if self.standing(attempt.ask, pool_id, variant) == "open":
+                    self.owed[attempt.ask.job_id] = (pool_id, variant)
                 self.reserve(policy, attempt.ask, pool_id, variant, start_s)
                 if policy.reservation_depth == 0:
                     self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), start_s)
@@ -295,7 +477,7 @@ class Oracle:
         if held is not None:
             self.queued[ask.job_id] = held
         outlook = self.survey(ask)[2]
-        self.reservations, self.not_before_s = [], {}
+        self.reservations, self.not_before_s, self.owed = [], {}, {}
         return outlook
 
 
@@ -312,16 +494,21 @@ def refusal_order() -> tuple[str, ...]:
         "COST_OVER_BUDGET",
         "POOL_UNSEEN",
         "POOL_DRAINED",
+        "OVER_QUOTA",
     )
 
 
 def as_answer(decision: Decision) -> Answer:
     """What the scheduler says, in the oracle's words."""
-    outlook = outlook_facts(decision.outlook)
+    outlook = {} if isinstance(decision, Preempted) else outlook_facts(decision.outlook)
     if isinstance(decision, Placed):
         d = decision
         return Answer(d.job_id, "PLACED", d.pool_id, d.variant, d.node_names, d.expected_end_s, d.price_fen, outlook)
     facts = decision.reason.facts
+    if isinstance(decision, Preempted):
+        p = decision
+        numbers = facts["lost_s"], facts["victims_lost_chip_s"]
+        return Answer(p.job_id, p.reason.code, str(facts["pool_id"]), -1, (p.for_job_id,), *numbers)  # type: ignore[arg-type]
     pool_id, variant = facts.get("pool_id"), facts.get("variant", -1)
     assert pool_id is None or isinstance(pool_id, str)
     assert isinstance(variant, int)
