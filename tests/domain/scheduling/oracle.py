@@ -204,8 +204,12 @@ class Oracle:
 
     def choose(self, policy: Policy, ask: Ask, pool_id: str, variant: int, start_s: int) -> tuple[str, ...]:
         fitting = self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)
+        held = self.reservations
+        if start_s == self.now_s:  # the fullest by what runs, not by what is promised
+            self.reservations = []
         if policy.placement == "best_fit":
             fitting.sort(key=lambda node: self.free(pool_id, node, start_s)[0])
+        self.reservations = held
         chosen = {node.name for node in fitting[: ask.num_nodes]}
         return tuple(node.name for node in self.nodes_of(pool_id) if node.name in chosen)
 

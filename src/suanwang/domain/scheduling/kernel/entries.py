@@ -75,7 +75,7 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
         job = t.queue[place]
         pool, variant, start_s, price = look(t, job, now_s, outlook, news * stride)
         row = t.jobs[JOB.row, job] + variant
-        code = CODE.no_pool_fits if pool == -1 else CODE.no_pool_open if pool == -2 else CODE.waits_for_quota
+        code = CODE.no_pool_fits if pool == -1 else CODE.waits_for_quota if pool == -3 else CODE.no_pool_open
         pool = max(pool, -1)
         if pool >= 0 and start_s == now_s:
             code = CODE.placed
