@@ -420,6 +420,11 @@ class Oracle:
             if ask.job_id not in self.promises and best is not None and best[2] > now_s:
                 told = self.preempt(policy, ask, best[0], best[1])
                 preempted += told
+            elif ask.job_id not in self.promises and best is None and why == "WAITS_FOR_QUOTA":
+                for pool_id, variant in sorted((p, v) for p in self.pools for v in range(len(ask.variants))):
+                    if not told and self.refusal(ask, pool_id, variant) == "OVER_QUOTA":
+                        told = self.preempt(policy, ask, pool_id, variant)
+                preempted += told
             if ask.job_id in self.promises and (best is None or best[2] > now_s):
                 if not told:
                     self.keep(ask, now_s + 1)

@@ -17,7 +17,7 @@ from suanwang.domain.scheduling.kernel.fit import match, price_fen, survey
 from suanwang.domain.scheduling.kernel.holds import close_pass, open_pass
 from suanwang.domain.scheduling.kernel.nodes import allocate, level_of, mark, move_end, release
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
-from suanwang.domain.scheduling.kernel.preempt import preempt
+from suanwang.domain.scheduling.kernel.preempt import make_room
 from suanwang.domain.scheduling.kernel.profile import count_free
 from suanwang.domain.scheduling.kernel.promises import break_promise, keep_promises, leave, lift, look, promise, renew
 from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position
@@ -89,7 +89,7 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
         if code != CODE.placed and t.jobs[JOB.promised_pool, job] >= 0:
             renew(t, job, now_s)
             code = CODE.waits_for_victims
-        elif pool >= 0 and start_s > now_s and preempt(t, job, pool, row, now_s, first_fit):
+        elif make_room(t, job, pool, row, code, start_s, now_s, first_fit):
             code = CODE.waits_for_victims
         elif pool >= 0 and start_s > now_s and standing(t, job, pool, row) == STANDING.lent:
             code = CODE.waits_for_quota

@@ -4,6 +4,7 @@
 
 from suanwang.domain.scheduling.kernel.columns import (
     CLAIM,
+    CODE,
     HOLD,
     JOB,
     NODE,
@@ -12,6 +13,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     RIGHT,
     ROW,
     SIZE,
+    STANDING,
     Tables,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
@@ -19,7 +21,7 @@ from suanwang.domain.scheduling.kernel.holds import fits
 from suanwang.domain.scheduling.kernel.nodes import move_end
 from suanwang.domain.scheduling.kernel.placing import hold_nodes
 from suanwang.domain.scheduling.kernel.promises import promise
-from suanwang.domain.scheduling.kernel.tenants import ROOT, headroom, owe, own_levels, right_to, use
+from suanwang.domain.scheduling.kernel.tenants import ROOT, headroom, owe, own_levels, right_to, standing, use
 
 
 @compiled
@@ -192,8 +194,7 @@ def preempt(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: boo
     allows, and nobody's reservation of this pass is delayed.
     """
     if (
-        t.size[SIZE.min_gap] == 0
-        or t.pools[POOL.preemptible, pool] == 0
+        t.pools[POOL.preemptible, pool] == 0
         or t.pools[POOL.not_before_s, pool] > now_s
         or _was_in_vain(t, job, pool, row)
     ):
@@ -229,3 +230,30 @@ def preempt(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: boo
     promise(t, job, pool, row, t.holds[HOLD.node, hold : t.size[SIZE.holds]])
     owe(t, job, pool, row)
     return True
+
+
+@compiled
+def _preempt_in_quota(t: Tables, job: int, now_s: int, first_fit: bool) -> bool:
+    """Make room for a job whose tenant has no quota left, at the first pool by id where its own jobs can leave."""
+    for i in range(t.size[SIZE.pools]):
+        pool = t.pools[POOL.in_order, i]
+        for row in range(t.jobs[JOB.row, job], t.jobs[JOB.row, job] + t.jobs[JOB.rows, job]):
+            if (
+                t.codes[row, pool] == CODE.fits
+                and t.pools[POOL.seen, pool]
+                and not t.pools[POOL.drained, pool]
+                and standing(t, job, pool, row) == STANDING.over
+                and preempt(t, job, pool, row, now_s, first_fit)
+            ):
+                return True
+    return False
+
+
+@compiled
+def make_room(t: Tables, job: int, pool: int, row: int, code: int, start_s: int, now_s: int, first_fit: bool) -> bool:
+    """What preemption can do for a job after its survey: at the pool where it would wait, else within its quota."""
+    if t.size[SIZE.min_gap] == 0:
+        return False
+    if pool >= 0:
+        return start_s > now_s and preempt(t, job, pool, row, now_s, first_fit)
+    return code == CODE.waits_for_quota and _preempt_in_quota(t, job, now_s, first_fit)

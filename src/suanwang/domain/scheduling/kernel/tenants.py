@@ -191,7 +191,8 @@ def weigh_branches(t: Tables, branches: int, now_s: int) -> None:
 
 @compiled
 def fair_share(t: Tables, branch: int) -> float:
-    """Slurm's classic fair-share factor 2 ** (-UE / S), after `weigh_branches`: 1 used nothing, 0.5 used its share.
+    """Slurm's classic fair-share factor 2 ** (-UE / S), after `weigh_branches`: 1 used nothing, 0.5 used as much
+    as its share (right under the root; further down it answers for its siblings too).
 
     S is the product of the shares among siblings on the way to the root, UE = UA + (UE of the parent - UA) * share
     among siblings, UA the part of all usage (https://slurm.schedmd.com/classic_fair_share.html).
