@@ -19,7 +19,15 @@ from suanwang.domain.scheduling.kernel.nodes import allocate, level_of, mark, mo
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
 from suanwang.domain.scheduling.kernel.preempt import make_room
 from suanwang.domain.scheduling.kernel.profile import count_free
-from suanwang.domain.scheduling.kernel.promises import break_promise, keep_promises, leave, lift, look, promise, renew
+from suanwang.domain.scheduling.kernel.promises import (
+    break_promise,
+    keep_promises,
+    leave,
+    lift,
+    promise,
+    promised_start,
+    renew,
+)
 from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position
 from suanwang.domain.scheduling.kernel.tenants import (
     charge,
@@ -70,10 +78,14 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
     """
     open_pass(t)
     keep_promises(t, now_s, -1, True)
+    promises, preempts, limited = t.size[SIZE.promises] > 0, t.size[SIZE.min_gap] > 0, t.size[SIZE.resources] > 0
     waiting, news, used = 0, 0, 0
     for place in range(t.size[SIZE.queued]):
         job = t.queue[place]
-        pool, variant, start_s, price = look(t, job, now_s, outlook, news * stride)
+        if promises:
+            lift(t, job)
+        best = survey(t, job, now_s, outlook, news * stride)
+        pool, variant, start_s, price = promised_start(t, job, now_s, best) if promises else best
         row = t.jobs[JOB.row, job] + variant
         code = CODE.no_pool_fits if pool == -1 else CODE.waits_for_quota if pool == -3 else CODE.no_pool_open
         pool = max(pool, -1)
@@ -82,16 +94,17 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
             nodes = picked[used : used + t.jobs[JOB.nodes, job]]
             pick(t, job, pool, row, now_s, first_fit, nodes)
             allocate(t, job, pool, row, now_s + t.jobs[JOB.walltime_s, job], nodes)
-            break_promise(t, job)
+            if promises:
+                break_promise(t, job)
         else:
             t.queue[waiting] = job
             waiting += 1
-        if code != CODE.placed and t.jobs[JOB.promised_pool, job] >= 0:
+        if promises and code != CODE.placed and t.jobs[JOB.promised_pool, job] >= 0:
             renew(t, job, now_s)
             code = CODE.waits_for_victims
-        elif make_room(t, job, pool, row, code, start_s, now_s, first_fit):
+        elif preempts and make_room(t, job, pool, row, code, start_s, now_s, first_fit):
             code = CODE.waits_for_victims
-        elif pool >= 0 and start_s > now_s and standing(t, job, pool, row) == STANDING.lent:
+        elif limited and pool >= 0 and start_s > now_s and standing(t, job, pool, row) == STANDING.lent:
             code = CODE.waits_for_quota
             owe(t, job, pool, row)
         if code == CODE.waits_for_victims:
@@ -106,7 +119,8 @@ def plan(t: Tables, now_s: int, depth: int, first_fit: bool, stride: int, answer
                 t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
             elif t.pools[POOL.holders, pool] < depth:
                 hold_nodes(t, job, pool, row, start_s, now_s, first_fit)
-                owe(t, job, pool, row)
+                if limited:
+                    owe(t, job, pool, row)
         if code == CODE.placed or code != t.jobs[JOB.said, job] or pool != t.jobs[JOB.said_pool, job]:
             t.jobs[JOB.said, job], t.jobs[JOB.said_pool, job] = code, pool
             answers[ANSWER.job, news], answers[ANSWER.code, news], answers[ANSWER.pool, news] = job, code, pool

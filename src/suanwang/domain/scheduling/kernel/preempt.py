@@ -252,8 +252,6 @@ def _preempt_in_quota(t: Tables, job: int, now_s: int, first_fit: bool) -> bool:
 @compiled
 def make_room(t: Tables, job: int, pool: int, row: int, code: int, start_s: int, now_s: int, first_fit: bool) -> bool:
     """What preemption can do for a job after its survey: at the pool where it would wait, else within its quota."""
-    if t.size[SIZE.min_gap] == 0:
-        return False
     if pool >= 0:
         return start_s > now_s and preempt(t, job, pool, row, now_s, first_fit)
     return code == CODE.waits_for_quota and _preempt_in_quota(t, job, now_s, first_fit)

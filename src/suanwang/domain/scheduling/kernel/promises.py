@@ -17,7 +17,6 @@ from suanwang.domain.scheduling.kernel.columns import (
     Tables,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.fit import survey
 from suanwang.domain.scheduling.kernel.holds import fits, hold_on
 from suanwang.domain.scheduling.kernel.nodes import move_end
 from suanwang.domain.scheduling.kernel.tenants import forgive, owe, standing, use
@@ -129,16 +128,15 @@ def renew(t: Tables, job: int, now_s: int) -> None:
 
 
 @compiled
-def look(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
-    """`survey`, but who is promised a place that is free by now takes that rather than wait for a better one."""
-    lift(t, job)
-    pool, variant, start_s, price = survey(t, job, now_s, outlook, at)
+def promised_start(t: Tables, job: int, now_s: int, best: Any) -> Any:
+    """What `survey` found best, but who is promised a place that is free by now takes that rather than wait for a
+    better one."""
     promised, row = t.jobs[JOB.promised_pool, job], t.jobs[JOB.promised_row, job]
     if (
         promised >= 0
-        and not (pool >= 0 and start_s == now_s)
+        and not (best[0] >= 0 and best[2] == now_s)
         and standing(t, job, promised, row) == STANDING.open
         and _fit(t, job, now_s, now_s)
     ):
         return promised, row - t.jobs[JOB.row, job], now_s, t.prices[row, promised]
-    return pool, variant, start_s, price
+    return best
