@@ -10,7 +10,7 @@ from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
 from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS, PREEMPTED, RIGHT
-from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP
+from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP, chips_of_milli
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -160,7 +160,7 @@ def pool_outlook(
         facts = _facts(pool, shapes, ask, wanted, code, prices_fen[variant])
     else:
         milli = wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
-        facts = {**quota, "wanted_chips": milli / MILLI_PER_CHIP}
+        facts = {**quota, "wanted_chips": chips_of_milli(milli)}
     passing = code in {CODE.pool_unseen, CODE.pool_drained, CODE.over_quota}
     price_fen = prices_fen[variant] if passing else None
     return PoolOutlook(pool.id, variant, False, Reason(CODES[code], facts), None, None, price_fen)

@@ -8,7 +8,7 @@ from suanwang.domain.scheduling.kernel import entries
 from suanwang.domain.scheduling.kernel.columns import BRANCH, LIMIT, NEVER, SIZE, Tables
 from suanwang.domain.scheduling.layout import grown
 from suanwang.domain.scheduling.quotas import Branch, Quota, QuotaTree
-from suanwang.units import MILLI_PER_CHIP
+from suanwang.units import MILLI_PER_CHIP, chips_of_milli
 
 ROOT = ""
 
@@ -121,7 +121,7 @@ def quota_facts(tenancy: Tenancy, t: Tables, tenant_id: str, centre_id: str, chi
     return {
         "centre": centre_id,
         "chip": chip_id,
-        "used_chips": used / MILLI_PER_CHIP,
-        "nominal_chips": nominal // MILLI_PER_CHIP,
-        "borrowable_chips": max(0, room - max(0, nominal - used)) / MILLI_PER_CHIP,
+        "used_chips": chips_of_milli(used),
+        "nominal_chips": chips_of_milli(nominal),
+        "borrowable_chips": chips_of_milli(max(0, room - max(0, nominal - used))),
     }
