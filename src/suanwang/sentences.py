@@ -37,6 +37,12 @@ _PLACEMENT = {
     "COST_OVER_BUDGET": (mark("it can cost {price_fen} yuan, the job may cost at most {max_cost_fen}"),),
     "POOL_UNSEEN": (mark("{centre} is unseen: nothing is heard of it at present"),),
     "POOL_DRAINED": (mark("{centre} is drained: it takes no new jobs"),),
+    "OVER_QUOTA": (
+        mark(
+            "the quota of {chip} at {centre} is used up: {used_chips} of {nominal_chips} chips are used, "
+            "{borrowable_chips} could be borrowed, the job needs {wanted_chips}"
+        ),
+    ),
     "PLACED": (mark("it is placed"),),
     "WAITS_FOR_CHIPS": (
         mark("waits for chips at {pool_id}, expected start {expected_start_s}, jobs ahead: {waiting_ahead}"),
@@ -45,6 +51,25 @@ _PLACEMENT = {
     "WAITS_BEHIND_OTHERS": (
         mark("waits behind others at {pool_id}, expected start {expected_start_s}, jobs ahead: {waiting_ahead}"),
         mark("waits behind others, jobs ahead: {waiting_ahead}"),
+    ),
+    "WAITS_FOR_QUOTA": (
+        mark(
+            "waits for its quota of {chip} at {centre}: {used_chips} of {nominal_chips} chips are used, "
+            "{borrowable_chips} could be borrowed"
+        ),
+        mark("waits for its quota"),
+    ),
+    "WAITS_FOR_VICTIMS": (
+        mark("others make room for it at {pool_id}, expected start {expected_start_s}"),
+        mark("others make room for it"),
+    ),
+    "HIGHER_PRIORITY": (
+        mark("it makes room at {pool_id} for a job of priority {for_priority}; its own is {priority}"),
+        mark("it makes room for a job of higher priority"),
+    ),
+    "GIVEN_BACK": (
+        mark("it gives chips of {pool_id} back to the tenant whose quota they are"),
+        mark("it gives chips back to the tenant whose quota they are"),
     ),
     "NO_POOL_FITS": (mark("no pool can run it as it is"),),
     "NO_POOL_OPEN": (mark("every pool that could run it is unseen or drained at present"),),

@@ -94,3 +94,8 @@ def share_fen(amount_fen: int, share_bp: int) -> int:
 def iso_utc(at_s: int) -> str:
     """Unix seconds -> `2026-11-22T08:00:00Z`."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def chips_of_milli(milli: int) -> int | float:
+    """Thousandths of chips as chips, for people: whole where they are whole."""
+    return milli / MILLI_PER_CHIP if milli % MILLI_PER_CHIP else milli // MILLI_PER_CHIP

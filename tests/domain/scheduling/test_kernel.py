@@ -16,7 +16,7 @@ from suanwang.domain.scheduling.layout import FIRST_PROFILES
 from suanwang.domain.scheduling.policy import CONSERVATIVE, STRICT_FIFO, Policy
 from suanwang.domain.scheduling.scheduler import step
 from suanwang.domain.scheduling.state import State
-from tests.domain.scheduling.oracle import Oracle, as_answer
+from tests.domain.scheduling.oracle import Oracle, differences
 from tests.domain.scheduling.workloads import GPU, NPU, pool, queued, variant
 
 
@@ -44,7 +44,7 @@ def test_more_kinds_of_demand_than_profiles_are_kept_in_time() -> None:
         queued(f"j{i:03d}", variants=(variant(chips, cpus_per_node=cpus),)) for i, (chips, cpus) in enumerate(mixes)
     ]
     for now_s in range(0, 30, 5):
-        assert [as_answer(d) for d in step(state, policy, now_s, events)] == oracle.step(policy, now_s, events)
+        assert differences(step(state, policy, now_s, events), oracle.step(policy, now_s, events)) == []
         state.validate()
         events = [AttemptEnded(job_id, 1) for job_id, attempt in oracle.placed.items() if attempt.end_s <= now_s + 5]
     kept = state.tables.demands[DEMAND.chips]

@@ -11,7 +11,7 @@ from suanwang.domain.scheduling.events import Ask, AttemptEnded, Event, PoolSet
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import quote, step
 from suanwang.domain.scheduling.state import State
-from tests.domain.scheduling.oracle import Oracle, as_answer
+from tests.domain.scheduling.oracle import Oracle, differences
 from tests.domain.scheduling.workloads import Story, ask, asks, outlook_facts, placed, policies, pool, queued, variant
 
 STEPS = 8
@@ -31,7 +31,7 @@ def test_every_decision_is_the_oracles(data: st.DataObject, policy: Policy) -> N
     for _ in range(STEPS):
         events += story.next_events(live, asked, pool_ids)
         decisions = step(state, policy, story.now_s, events)
-        assert [as_answer(d) for d in decisions] == oracle.step(policy, story.now_s, events)
+        assert differences(decisions, oracle.step(policy, story.now_s, events)) == []
         state.validate()
         live = {job_id: d for job_id, d in (live | placed(decisions)).items() if job_id in oracle.placed}
         events = []
@@ -120,7 +120,7 @@ def test_a_crowd_before_one_kind_of_pool(
                 queued(f"j{jobs:03d}", num_nodes=num_nodes, walltime_s=walltime_s, variants=one, priority=int(urgent))
             )
         decisions = step(state, policy, now_s, events)
-        assert [as_answer(d) for d in decisions] == oracle.step(policy, now_s, events)
+        assert differences(decisions, oracle.step(policy, now_s, events)) == []
         state.validate()
         now_s += seconds
         wanted = ask("zz", num_nodes=2, variants=(variant(2),), walltime_s=3)
@@ -163,7 +163,7 @@ def test_a_crowd_that_shares_chips(
                 queued(f"j{jobs:03d}", num_nodes=num_nodes, walltime_s=walltime_s, variants=one, priority=int(urgent))
             )
         decisions = step(state, policy, now_s, events)
-        assert [as_answer(d) for d in decisions] == oracle.step(policy, now_s, events)
+        assert differences(decisions, oracle.step(policy, now_s, events)) == []
         state.validate()
         now_s += seconds
         wanted = ask("zz", variants=(variant(chip_milli=500),), walltime_s=3)

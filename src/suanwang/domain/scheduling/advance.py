@@ -6,15 +6,19 @@ from typing import Any
 
 from suanwang.domain.scheduling.events import (
     AttemptEnded,
+    AttemptLeaving,
     AttemptRestored,
     AttemptStarted,
     Event,
     JobQueued,
     JobWithdrawn,
+    NodesPromised,
     PlacementRefused,
     PoolDrained,
     PoolSeen,
     PoolSet,
+    QuotasSet,
+    UsageKnown,
 )
 from suanwang.domain.scheduling.kernel.columns import POOL
 from suanwang.domain.scheduling.state import State
@@ -76,6 +80,24 @@ def _on_refused(state: State, event: PlacementRefused) -> None:
         state.release_refused(job)
 
 
+def _on_leaving(state: State, event: AttemptLeaving) -> None:
+    job = state.placed_attempt(event.job_id, event.attempt)
+    if job is not None:
+        state.mark_leaving(job, event.at_s)
+
+
+def _on_promised(state: State, event: NodesPromised) -> None:
+    state.promise(event)
+
+
+def _on_quotas_set(state: State, event: QuotasSet) -> None:
+    state.set_quotas(event.tree)
+
+
+def _on_usage_known(state: State, event: UsageKnown) -> None:
+    state.know_usage(event)
+
+
 _ON: MappingProxyType[type, Callable[[State, Any], None]] = MappingProxyType(
     {
         PoolSet: _on_pool_set,
@@ -87,6 +109,10 @@ _ON: MappingProxyType[type, Callable[[State, Any], None]] = MappingProxyType(
         AttemptEnded: _on_ended,
         AttemptRestored: _on_restored,
         PlacementRefused: _on_refused,
+        AttemptLeaving: _on_leaving,
+        NodesPromised: _on_promised,
+        QuotasSet: _on_quotas_set,
+        UsageKnown: _on_usage_known,
     }
 )
 

@@ -26,6 +26,8 @@ def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
         all(len(pool.nodes) == 1 for pool in pools)
         and policy.reservation_depth <= EASY
         and not policy.outlook
+        and policy.preemption is None
+        and policy.usage_half_life_s == 0
         and bool(np.all(workload.num_nodes == 1))
         and bool(np.all(workload.cpus_per_node == 0))
         and bool(np.all(workload.chip_milli == MILLI_PER_CHIP))

@@ -57,4 +57,14 @@ class Waiting:
     outlook: Sequence[PoolOutlook]
 
 
-Decision: TypeAlias = Placed | Waiting
+@dataclass(frozen=True, slots=True)
+class Preempted:
+    """An attempt is told to leave for another job. It keeps its nodes until it ended; then they are the other's."""
+
+    job_id: str
+    attempt: int
+    for_job_id: str
+    reason: Reason
+
+
+Decision: TypeAlias = Placed | Waiting | Preempted

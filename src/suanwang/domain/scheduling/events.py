@@ -5,6 +5,7 @@ from typing import TypeAlias
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
+from suanwang.domain.scheduling.quotas import QuotaTree
 from suanwang.errors import InvalidInput
 from suanwang.units import MILLI_PER_CHIP
 
@@ -70,8 +71,17 @@ class Ask:
     """Where the checkpoint lies that cannot travel."""
     arrival: int = 0
     """Of two jobs of one second the one with the smaller number came first; equal numbers: in the order of the ids."""
+    preemptible: bool = False
+    """An attempt may be told to leave for another job; the job comes again with its next attempt."""
+    preemptions: int = 0
+    """How often it was told to leave so far: the policy has a limit."""
+    checkpoint_every_s: int = 0
+    """How often it saves its work, from its start on. 0: whoever ends it early loses all of the attempt."""
 
     def __post_init__(self) -> None:
+        for name in ("preemptions", "checkpoint_every_s"):
+            if getattr(self, name) < 0:
+                raise InvalidInput(name, getattr(self, name), "0 or more")
         if self.num_nodes < 1:
             raise InvalidInput("num_nodes", self.num_nodes, "1 or more")
         if self.walltime_s < 1:
@@ -158,6 +168,43 @@ class PlacementRefused:
     code: str
 
 
+@dataclass(frozen=True, slots=True)
+class AttemptLeaving:
+    """A placed attempt that was told to leave before the state is built anew. It goes on until it ended."""
+
+    job_id: str
+    attempt: int
+    at_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class NodesPromised:
+    """A job that waits for others to leave these nodes, when the state is built anew."""
+
+    job_id: str
+    attempt: int
+    pool_id: str
+    variant: int
+    node_names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class QuotasSet:
+    """The tree of groups and tenants from now on, in place of the one before."""
+
+    tree: QuotaTree
+
+
+@dataclass(frozen=True, slots=True)
+class UsageKnown:
+    """What a tenant used before: chip-seconds, decayed until `at_s`. Told after its attempts that run are restored,
+    which count from `at_s` on."""
+
+    tenant_id: str
+    chip_s: float
+    at_s: int
+
+
 Event: TypeAlias = (
     PoolSet
     | PoolSeen
@@ -168,4 +215,8 @@ Event: TypeAlias = (
     | AttemptEnded
     | AttemptRestored
     | PlacementRefused
+    | AttemptLeaving
+    | NodesPromised
+    | QuotasSet
+    | UsageKnown
 )

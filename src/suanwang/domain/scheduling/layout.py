@@ -9,16 +9,20 @@ import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.columns import (
     ASKED,
+    BRANCH,
     BRIEF,
     CLAIM,
     DEMAND,
     HOLD,
     JOB,
+    LIMIT,
     MAX_SHARED_CHIPS,
     MEMO,
     MEMO_SIZE,
     NODE,
     POOL,
+    PREEMPTED,
+    PROMISE,
     ROW,
     SHAPE,
     SIZE,
@@ -38,7 +42,7 @@ MAX_SCORE = 100
 def empty_tables() -> Tables:
     """Tables of a state without pools and jobs."""
     size = np.zeros(len(SIZE), np.int64)
-    size[SIZE.free_claim], size[SIZE.demands] = -1, FIRST_PROFILES
+    size[SIZE.free_claim], size[SIZE.demands], size[SIZE.half_life_s] = -1, FIRST_PROFILES, -1
 
     def table(fields: Sequence[int], width: int = 0) -> Array:
         return np.full((max(fields) + 1, width), -1, np.int64)
@@ -73,6 +77,13 @@ def empty_tables() -> Tables:
         scratch=none,
         tally=none,
         memo=np.full((MEMO_SIZE, len(MEMO)), -1, np.int64),
+        branches=table(BRANCH),
+        limits=np.zeros((len(LIMIT), 0, 0), np.int64),
+        spent=np.zeros(0),
+        weights=np.zeros(0),
+        promises=table(PROMISE),
+        victims=none,
+        preempted=table(PREEMPTED),
     )
 
 
@@ -114,6 +125,8 @@ def place_nodes(t: Tables, sizes: Sequence[Array], moved: Array) -> Tables:
     nodes[NODE.claim, moved[stays]] = t.nodes[NODE.claim, stays]
     live = np.flatnonzero(t.claims[CLAIM.job, : t.size[SIZE.claims]] >= 0)
     t.claims[CLAIM.node, live] = moved[t.claims[CLAIM.node, live]]
+    promised = t.promises[PROMISE.node, : t.size[SIZE.promises]]
+    promised[promised >= 0] = moved[promised[promised >= 0]]
 
     shapes = [sorted(Counter(zip(*size.tolist(), strict=True)).items()) for size in sizes]
     levels = [int(size[0].max(initial=0)) + 1 for size in sizes]

@@ -1,7 +1,7 @@
 """What every pool could do for the jobs of a pass, written down as numbers and put into words when somebody reads it: a
 pass says it of thousands of jobs at once, and a replay or a quiet hub reads few of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import overload
@@ -12,7 +12,7 @@ from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.decisions import PoolOutlook
 from suanwang.domain.scheduling.events import Ask
 from suanwang.domain.scheduling.kernel.columns import CODE, JOB, OUTLOOK, Array
-from suanwang.domain.scheduling.reasons import Shapes, pool_outlook
+from suanwang.domain.scheduling.reasons import Facts, Shapes, pool_outlook
 from suanwang.domain.scheduling.state import State
 
 
@@ -28,6 +28,8 @@ class Survey:
     """[variant of a job, pool]; the variants of a job lie together."""
     first_row: Array
     """Of every job its first row of `prices_fen`, and the end behind the last."""
+    quotas: Mapping[tuple[int, int], Facts]
+    """(job, pool) -> what there is of a quota that is too little."""
 
     @property
     def fitting(self) -> list[int]:
@@ -44,13 +46,24 @@ def survey(state: State, slots: Array, answers: Array) -> Survey:
     first_row = np.concatenate(([0], np.cumsum(rows)))
     # The variants of each job, one after the other.
     of_state = np.repeat(t.jobs[JOB.row, slots] - first_row[:-1], rows) + np.arange(first_row[-1])
+    seen = answers.reshape(len(OUTLOOK), len(slots), len(order)).copy()
     return Survey(
         pools=tuple(state.pools[number] for number in state.pool_order),
         shapes=tuple(state.shapes[number] for number in state.pool_order),
-        answers=answers.reshape(len(OUTLOOK), len(slots), len(order)).copy(),
+        answers=seen,
         prices_fen=t.prices[np.ix_(of_state, order)],
         first_row=first_row,
+        quotas={
+            (at, place): state.quota_facts(ask_of(state, slots[at]), state.pools[order[place]])
+            for at, place in np.argwhere(seen[OUTLOOK.code] == CODE.over_quota).tolist()
+        },
     )
+
+
+def ask_of(state: State, slot: int) -> Ask:
+    job = state.job_at[slot]
+    assert job is not None, "a survey for a job that is not there"  # noqa: S101 - a bug, not an input
+    return job.ask
 
 
 class Outlook(Sequence[PoolOutlook]):
@@ -65,8 +78,8 @@ class Outlook(Sequence[PoolOutlook]):
         first, end = seen.first_row[self._at : self._at + 2]
         columns = (seen.pools, seen.shapes, seen.answers[:, self._at].T.tolist(), seen.prices_fen[first:end].T.tolist())
         return tuple(
-            pool_outlook(pool, shapes, self._ask, variant, code, start_s, prices_fen)
-            for pool, shapes, (variant, code, start_s), prices_fen in zip(*columns, strict=True)
+            pool_outlook(pool, shapes, self._ask, variant, code, start_s, fen, seen.quotas.get((self._at, place)))
+            for place, (pool, shapes, (variant, code, start_s), fen) in enumerate(zip(*columns, strict=True))
         )
 
     @overload

@@ -9,8 +9,8 @@ from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
-from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS
-from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP
+from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS, PREEMPTED, RIGHT
+from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP, chips_of_milli
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -46,6 +46,25 @@ def not_foreseen(outlook: PoolOutlook, looked_at: int) -> PoolOutlook:
     if not outlook.feasible:
         return outlook
     return replace(outlook, reason=Reason("NOT_FORESEEN", {"looked_at": looked_at}), start_s=None, finish_s=None)
+
+
+def preempted_reason(victim: Ask, preemptor: Ask, pool_id: str, told: Sequence[int]) -> Reason:
+    """For whom, by which right, and what the whole set of victims loses: the cheapest first, and nobody in vain."""
+    code = "GIVEN_BACK" if told[PREEMPTED.right] == RIGHT.give_back else "HIGHER_PRIORITY"
+    return Reason(
+        code,
+        {
+            "for_job_id": preemptor.job_id,
+            "pool_id": pool_id,
+            "priority": victim.priority,
+            "for_priority": preemptor.priority,
+            "lost_s": told[PREEMPTED.lost_s],
+            "victims": told[PREEMPTED.victims],
+            "victims_lost_chip_s": told[PREEMPTED.lost_milli_s] / MILLI_PER_CHIP,
+            "considered": told[PREEMPTED.considered],
+            "preemptions": victim.preemptions + 1,
+        },
+    )
 
 
 Facts: TypeAlias = dict[str, object]
@@ -120,15 +139,28 @@ def _facts(pool: Pool, shapes: Shapes, ask: Ask, wanted: AskVariant, code: int, 
 
 
 def pool_outlook(
-    pool: Pool, shapes: Shapes, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]
+    pool: Pool,
+    shapes: Shapes,
+    ask: Ask,
+    variant: int,
+    code: int,
+    start_s: int,
+    prices_fen: Sequence[int],
+    quota: Facts | None = None,
 ) -> PoolOutlook:
     """`prices_fen`: of every variant of the job at this pool. A pool that can never have the job shows no price, but
-    for the price that is over the budget, which is among the facts."""
+    for the price that is over the budget, which is among the facts. `quota`: what there is of it, if it is too little.
+    """
     if code == CODE.fits:
         facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
-    facts = _facts(pool, shapes, ask, ask.variants[variant], code, prices_fen[variant])
-    passing = code in {CODE.pool_unseen, CODE.pool_drained}
+    wanted = ask.variants[variant]
+    if quota is None:
+        facts = _facts(pool, shapes, ask, wanted, code, prices_fen[variant])
+    else:
+        milli = wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
+        facts = {**quota, "wanted_chips": chips_of_milli(milli)}
+    passing = code in {CODE.pool_unseen, CODE.pool_drained, CODE.over_quota}
     price_fen = prices_fen[variant] if passing else None
     return PoolOutlook(pool.id, variant, False, Reason(CODES[code], facts), None, None, price_fen)

@@ -7,16 +7,28 @@ from typing import get_args
 
 import numpy as np
 
+from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.advance import apply_events
-from suanwang.domain.scheduling.decisions import Decision, Placed, PoolOutlook, Waiting
+from suanwang.domain.scheduling.decisions import Decision, Placed, PoolOutlook, Preempted, Reason, Waiting
 from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
-from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
+from suanwang.domain.scheduling.kernel.columns import (
+    ANSWER,
+    CODE,
+    JOB,
+    NODE,
+    OUTLOOK,
+    POOL,
+    PREEMPTED,
+    SIZE,
+    Array,
+)
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
 from suanwang.domain.scheduling.outlooks import Outlook, survey
 from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Placement, Policy
-from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, waiting_reason
+from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, preempted_reason, waiting_reason
 from suanwang.domain.scheduling.state import State, chips_in
+from suanwang.domain.scheduling.tenancy import set_half_life
 from suanwang.domain.scheduling.typical import typical
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
@@ -37,8 +49,21 @@ def step(state: State, policy: Policy, now_s: int, events: Sequence[Event]) -> l
     refused. The same state, policy, time and events give the same decisions and the same state.
     """
     set_policy(state, policy, now_s)
+    _set_terms(state, policy, now_s)
     apply_events(state, events)
     return _plan(state, policy, now_s)
+
+
+def _set_terms(state: State, policy: Policy, now_s: int) -> None:
+    """What the kernel must know of the policy wherever it is, and the time of the step."""
+    size, terms = state.tables.size, policy.preemption
+    size[SIZE.now_s] = now_s
+    if size[SIZE.half_life_s] != policy.usage_half_life_s:
+        set_half_life(state.tables, policy.usage_half_life_s, len(state.tenancy.names))
+    size[SIZE.min_gap] = 0
+    if terms is not None:
+        size[SIZE.min_gap], size[SIZE.min_run_s] = terms.min_gap, terms.min_run_s
+        size[SIZE.max_preemptions], size[SIZE.max_victims] = terms.max_preemptions, terms.max_victims
 
 
 def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlook, ...]:
@@ -53,11 +78,13 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     state.flush()
     set_placement(state, policy)
     _reserve_holds(state, policy, whole_queue=True)
+    waiting = state.jobs.get(ask.job_id)
     job = state.add_job(ask, ask.attempt)
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
     outlook = np.empty((len(OUTLOOK), len(state.pools)), np.int64)
     fifo, first_fit = policy.reservation_depth == STRICT_FIFO, policy.placement == "first_fit"
-    ahead = entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead + 1, outlook)
+    original = -1 if waiting is None else waiting.slot
+    ahead = entries.foresee(state.tables, job.slot, original, now_s, fifo, first_fit, policy.quote_ahead + 1, outlook)
     answer = tuple(Outlook(survey(state, np.array([job.slot]), outlook), 0, ask))
     state.drop_columns(job)
     return answer if ahead <= policy.quote_ahead else tuple(not_foreseen(each, policy.quote_ahead) for each in answer)
@@ -88,7 +115,15 @@ def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> N
     t = state.tables
     largest_pool = int(t.pools[POOL.nodes, : len(state.pools)].max(initial=0))
     deepest = state.queued_nodes if whole_queue else policy.reservation_depth * len(state.pools) * largest_pool
-    state.tables = t._replace(holds=grown(t.holds, 1, min(state.queued_nodes, deepest)))
+    needed = min(state.queued_nodes, deepest)
+    if t.size[SIZE.min_gap] or t.size[SIZE.promises]:  # whoever waits can have a promise
+        needed, placed = 2 * state.queued_nodes, len(state.jobs)
+        t = t._replace(
+            promises=grown(t.promises, 1, state.queued_nodes),
+            victims=grown(t.victims, 0, placed),
+            preempted=grown(t.preempted, 1, placed),
+        )
+    state.tables = t._replace(holds=grown(t.holds, 1, needed))
 
 
 def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
@@ -108,6 +143,7 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
     depth, ahead = policy.reservation_depth, policy.reserve_ahead
     news = entries.plan(state.tables, now_s, depth, ahead, first_fit, stride, answers, outlook, picked)
     decisions = _decisions(state, policy, answers[:, :news], outlook[:, : news * stride], picked)
+    decisions += _preempted(state)
     state.tables = with_enough_profiles(state.tables)
     return decisions
 
@@ -124,7 +160,7 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
         assert job is not None, "the kernel answered for a job that is not there"  # noqa: S101 - a bug, not an input
         told = () if seen is None else Outlook(seen, at, job.ask)
         if code != CODE.placed or pool is None:
-            reason = waiting_reason(code, pool, variant, start_s, ahead)
+            reason = _waiting_reason(state, job.ask, code, pool, variant, start_s, ahead)
             decisions.append(Waiting(job.ask.job_id, reason, told))
             continue
         state.mark_placed(job)
@@ -144,4 +180,27 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
                 chips=tuple(chips_in(each) for each in chips),
             )
         )
+    return decisions
+
+
+def _waiting_reason(
+    state: State, ask: Ask, code: int, pool: Pool | None, variant: int, start_s: int, ahead: int
+) -> Reason:
+    reason = waiting_reason(code, pool, variant, start_s, ahead)
+    if code == CODE.waits_for_quota:
+        limited = pool or state.pools[state.first_pool_over_quota(ask)]
+        reason.facts.update(state.quota_facts(ask, limited))
+    return reason
+
+
+def _preempted(state: State) -> list[Decision]:
+    """Who was told to leave in this pass, for whom, and why these."""
+    t, decisions = state.tables, list[Decision]()
+    for told in t.preempted[:, : t.size[SIZE.preempted]].T.tolist():
+        victim, preemptor = state.job_at[told[PREEMPTED.job]], state.job_at[told[PREEMPTED.preemptor]]
+        assert victim is not None, "the kernel preempted a job that is not there"  # noqa: S101 - a bug, not an input
+        assert preemptor is not None, "the kernel preempted for nobody"  # noqa: S101 - a bug, not an input
+        pool_id = state.pools[int(t.jobs[JOB.pool, victim.slot])].id
+        reason = preempted_reason(victim.ask, preemptor.ask, pool_id, told)
+        decisions.append(Preempted(victim.ask.job_id, victim.attempt, preemptor.ask.job_id, reason))
     return decisions

@@ -11,21 +11,28 @@ import numpy as np
 
 from suanwang.domain.centre import Node, Pool
 from suanwang.domain.job import Objective
+from suanwang.domain.scheduling import tenancy
 from suanwang.domain.scheduling.events import (
     Ask,
     AskVariant,
+    AttemptLeaving,
     AttemptRestored,
     Event,
     JobQueued,
     JobWithdrawn,
+    NodesPromised,
     PoolDrained,
     PoolSeen,
     PoolSet,
+    QuotasSet,
+    UsageKnown,
 )
 from suanwang.domain.scheduling.invariants import check_tables, ensure
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import (
+    BRANCH,
     CLAIM,
+    CODE,
     JOB,
     MAX_SHARED_CHIPS,
     MAX_SIZES,
@@ -39,6 +46,8 @@ from suanwang.domain.scheduling.kernel.columns import (
 )
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
 from suanwang.domain.scheduling.policy import TypicalJob
+from suanwang.domain.scheduling.quotas import QuotaTree
+from suanwang.domain.scheduling.tenancy import Tenancy
 
 ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
@@ -118,6 +127,8 @@ class State:
         self._ops: list[tuple[int, ...]] = []
         self._op_nodes: list[int] = []
         self._nodes_told = False
+        self.tenancy = Tenancy()
+        self.tables = tenancy.plant(self.tenancy, self.tables, QuotaTree())
 
     # --- words and columns ---
 
@@ -193,6 +204,7 @@ class State:
         self.tables.scores[slot] = 0.0
         self.tables.brief[slot] = (0, 0, self._size_number(ask))
         self._arrivals += 1
+        self.tables, branch = tenancy.branch_of(self.tenancy, self.tables, ask.tenant_id)
         self.tables.jobs[:, slot] = (
             ask.num_nodes,
             ask.walltime_s,
@@ -209,6 +221,11 @@ class State:
             *unpack(f">{ID_WORDS}q", ask.job_id.encode()[: 8 * ID_WORDS].ljust(8 * ID_WORDS, b"\0")),
             self._arrivals,
             0,
+            branch,
+            ask.preemptible,
+            ask.preemptions,
+            ask.checkpoint_every_s,
+            *(-1,) * (JOB.owed_row + 1 - JOB.leaving),
         )
         job = self.job_at[slot] = Job(ask, attempt, slot)
         return job
@@ -322,6 +339,64 @@ class State:
         nodes, chip_sets = [node for node, _ in on], [chips for _, chips in on]
         self._op(OP_KIND.restore, job.slot, pool, row, event.expected_end_s, [*nodes, *chip_sets], len(nodes))
 
+    def mark_leaving(self, job: Job, at_s: int) -> None:
+        self._op(OP_KIND.leave, job.slot, end_s=at_s)
+
+    def promise(self, event: NodesPromised) -> None:
+        """Nodes that are no longer there are nobody's promise: without all of them the job waits like others."""
+        job, pool = self.jobs.get(event.job_id), self.pool_index[event.pool_id]
+        names, first = self.node_names[pool], int(self.tables.pools[POOL.node, pool])
+        nodes = [first + names.index(name) for name in event.node_names if name in names]
+        if job is not None and not job.placed and job.attempt == event.attempt and len(nodes) == job.ask.num_nodes:
+            row = int(self.tables.jobs[JOB.row, job.slot]) + event.variant
+            self._op(OP_KIND.promise, job.slot, pool, row, nodes=nodes, count=len(nodes))
+            t = self.tables
+            self.tables = t._replace(promises=grown(t.promises, 1, int(t.size[SIZE.promises]) + len(self._op_nodes)))
+
+    # --- tenants ---
+
+    def set_quotas(self, tree: QuotaTree) -> None:
+        self.flush()
+        self.tables = tenancy.plant(self.tenancy, self.tables, tree)
+        for job in self.jobs.values():
+            self.tables, branch = tenancy.branch_of(self.tenancy, self.tables, job.ask.tenant_id)
+            self.tables.jobs[JOB.branch, job.slot] = branch
+        for number, pool in enumerate(self.pools):
+            self._set_resource(number, pool)
+        entries.recount(self.tables, len(self.job_at))
+
+    def _set_resource(self, number: int, pool: Pool) -> None:
+        resource = self.tenancy.resources.get((pool.centre_id, pool.chip_id), -1)
+        self.tables.pools[POOL.resource, number] = resource
+
+    def first_pool_over_quota(self, ask: Ask) -> int:
+        """The first pool by id that fits a waiting job and is limited."""
+        t, first = self.tables, int(self.tables.jobs[JOB.row, self.jobs[ask.job_id].slot])
+        fits = (t.codes[first : first + len(ask.variants)] == CODE.fits).any(axis=0)
+        return next(
+            number
+            for number in self.pool_order
+            if fits[number]
+            and t.pools[POOL.resource, number] >= 0
+            and t.pools[POOL.seen, number]
+            and not t.pools[POOL.drained, number]
+        )
+
+    def quota_facts(self, ask: Ask, pool: Pool) -> dict[str, object]:
+        """What the tenant has of a limited chip, as of now."""
+        return tenancy.quota_facts(self.tenancy, self.tables, ask.tenant_id, pool.centre_id, pool.chip_id)
+
+    def know_usage(self, event: UsageKnown) -> None:
+        self.flush()
+        self.tables, branch = tenancy.branch_of(self.tenancy, self.tables, event.tenant_id)
+        self.tables.spent[branch], self.tables.branches[BRANCH.since_s, branch] = event.chip_s, event.at_s
+
+    def fair_shares(self, now_s: int) -> dict[str, float]:
+        """Tenant or group -> its fair-share factor from 0 to 1 (see `kernel.tenants.fair_share`)."""
+        t, names = self.tables, self.tenancy.names
+        entries.weigh(t, len(names), now_s)
+        return {name: float(entries.share(t, number)) for number, name in enumerate(names) if name}
+
     # --- pools ---
 
     def set_pool(self, pool: Pool) -> None:
@@ -331,12 +406,16 @@ class State:
             number = self.pool_index[pool.id] = len(self.pools)
             self._add_pool(pool)
             self._set_nodes(number)
+            self._set_resource(number, pool)
         else:
             before, self.pools[number] = self.pools[number], pool
             if before.nodes != pool.nodes:
                 self._set_nodes(number)
+            if (before.centre_id, before.chip_id) != (pool.centre_id, pool.chip_id):
+                self.set_quotas(self.tenancy.tree)
+        t = self.tables
         self.shapes[number] = Counter(shape_of(node) for node in pool.nodes)
-        t, self.typical_jobs = self.tables, None
+        self.typical_jobs = None
         t.pools[POOL.centre, number] = self.centre_number(pool.centre_id)
         t.pools[POOL.fen_per_chip_hour, number] = pool.offer.fen_per_chip_hour
         t.pools[POOL.max_walltime_s, number] = pool.offer.max_walltime_s
@@ -444,6 +523,8 @@ class State:
         """Events that build this state anew."""
         self.flush()
         t = self.tables
+        if self.tenancy.tree != QuotaTree():
+            yield QuotasSet(self.tenancy.tree)
         for number in self.pool_order:
             pool = self.pools[number]
             yield PoolSet(pool)
@@ -460,5 +541,23 @@ class State:
                 yield AttemptRestored(job.ask, job.attempt, pool_id, variant, nodes, end_s, chips)
                 if job.withdrawn:
                     yield JobWithdrawn(job_id)
+                if t.jobs[JOB.leaving, job.slot] >= 0:
+                    yield AttemptLeaving(job_id, job.attempt, end_s)
             else:
                 yield JobQueued(job.ask, job.ask.submitted_s)
+        yield from self._promises()
+        for name in sorted(self.tenancy.names):
+            number = self.tenancy.number[name]
+            if t.size[SIZE.half_life_s] > 0 and (t.spent[number] > 0.0 or t.branches[BRANCH.milli, number]):
+                yield UsageKnown(name, float(t.spent[number]), int(t.branches[BRANCH.since_s, number]))
+
+    def _promises(self) -> Iterator[Event]:
+        t, promised = self.tables, dict[int, list[str]]()
+        for slot, node in t.promises[:, : t.size[SIZE.promises]].T.tolist():
+            promised.setdefault(slot, []).append(self.node_at(node)[1] if node >= 0 else "")
+        for slot, names in promised.items():
+            job = self.job_at[slot]
+            if job is not None and "" not in names:
+                variant = int(t.jobs[JOB.promised_row, slot] - t.jobs[JOB.row, slot])
+                pool_id = self.pools[int(t.jobs[JOB.promised_pool, slot])].id
+                yield NodesPromised(job.ask.job_id, job.attempt, pool_id, variant, tuple(names))

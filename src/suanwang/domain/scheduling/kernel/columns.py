@@ -50,6 +50,25 @@ class SizeColumns(NamedTuple):
     most_chips: int = 14
     """Of a node of all pools, as `most_cpus`."""
     most_cpus: int = 15
+    now_s: int = 16
+    """Time of the step: what happens in it is charged as of now."""
+    half_life_s: int = 17
+    """0: usage is not counted; -1: no policy was heard yet."""
+    min_gap: int = 18
+    """Of priorities, for preemption; 0: nobody preempts. Its other limits follow."""
+    max_preemptions: int = 19
+    max_victims: int = 20
+    min_run_s: int = 21
+    resources: int = 22
+    """Distinct (centre, chip) with a quota."""
+    charges: int = 23
+    """How often the use of a quota changed, or a promise was broken: it fences vain searches."""
+    passes: int = 24
+    promises: int = 25
+    kept_holds: int = 26
+    """This pass: the first so many holds are of promises."""
+    preempted: int = 27
+    """This pass: how many attempts were told to leave."""
 
 
 class PoolColumns(NamedTuple):
@@ -83,6 +102,21 @@ class PoolColumns(NamedTuple):
     """This pass: jobs with a reservation."""
     not_before_s: int = 20
     """This pass, strict FIFO: nobody overtakes the job that waits here."""
+    resource: int = 21
+    """The quota that its chips count on, or -1."""
+    preemptible: int = 22
+    """Attempts here that may be told to leave and were not."""
+    tried_pass: int = 23
+    """The last search for victims that found none, in vain again for whoever asks as much with as little right."""
+    tried_charges: int = 24
+    tried_branch: int = 25
+    tried_priority: int = 26
+    tried_chips: int = 27
+    tried_cpus: int = 28
+    tried_milli: int = 29
+    tried_memory_mib: int = 30
+    tried_nodes: int = 31
+    tried_walltime_s: int = 32
 
 
 class NodeColumns(NamedTuple):
@@ -158,6 +192,23 @@ class JobColumns(NamedTuple):
     arrival: int = 20 + TIE_WORDS
     waits: int = 21 + TIE_WORDS
     """1 while it is in the queue."""
+    branch: int = 22 + TIE_WORDS
+    preemptible: int = 23 + TIE_WORDS
+    preemptions: int = 24 + TIE_WORDS
+    """How often it was preempted before."""
+    checkpoint_every_s: int = 25 + TIE_WORDS
+    leaving: int = 26 + TIE_WORDS
+    """1: told to leave; its chips are as good as free, its quota is."""
+    trial: int = 27 + TIE_WORDS
+    """During a search: the right by which it is taken (see RIGHT), or -1."""
+    kept_end_s: int = 28 + TIE_WORDS
+    """During a search: its expected end, if it is not taken after all."""
+    promised_pool: int = 29 + TIE_WORDS
+    """Where others leave for it."""
+    promised_row: int = 30 + TIE_WORDS
+    owed_pool: int = 31 + TIE_WORDS
+    """This pass: where its quota is counted although it does not run yet."""
+    owed_row: int = 32 + TIE_WORDS
 
 
 class BriefColumns(NamedTuple):
@@ -208,6 +259,57 @@ class HoldColumns(NamedTuple):
     memory_mib: int = 6
     label: int = 7
     """Of a share: its chip, or a number of its own for a chip that will be opened then."""
+    node: int = 8
+    job: int = 9
+
+
+class BranchColumns(NamedTuple):
+    """A tenant, or a group of them. The root is branch 0."""
+
+    parent: int = 0
+    shares: int = 1
+    children_shares: int = 2
+    """As of the last `weigh`."""
+    milli: int = 3
+    """Thousandths of chips that run now."""
+    since_s: int = 4
+    """`spent` is as of then."""
+    in_order: int = 5
+    """The i-th branch by id: sums do not depend on who came first."""
+    listed: int = 6
+    """1: named in the tree; 0: a tenant directly under the root, which counts among siblings once it used something."""
+
+
+class LimitColumns(NamedTuple):
+    """What a branch has of a resource, in thousandths of chips."""
+
+    nominal: int = 0
+    """Its own and what its children lend each other."""
+    unlent: int = 1
+    """The part of it that nobody outside may use."""
+    borrow: int = 2
+    """What it may use beyond: NEVER is as much as there is."""
+    used: int = 3
+
+
+class PromiseColumns(NamedTuple):
+    """A node that is kept for a job until those who leave it are gone."""
+
+    job: int = 0
+    node: int = 1
+
+
+class PreemptedColumns(NamedTuple):
+    """An attempt that was told to leave in this pass. `considered`: how many could have been taken."""
+
+    job: int = 0
+    preemptor: int = 1
+    right: int = 2
+    lost_s: int = 3
+    victims: int = 4
+    lost_milli_s: int = 5
+    """Of all victims of the same preemptor."""
+    considered: int = 6
 
 
 class DemandColumns(NamedTuple):
@@ -275,6 +377,8 @@ class OpKinds(NamedTuple):
     """A pool changed: queued jobs are matched with it again."""
     restore: int = 6
     """Allocate on chips that are told: after the nodes come as many sets of chips, -1 for one that is not told."""
+    leave: int = 7
+    promise: int = 8
 
 
 class Orders(NamedTuple):
@@ -333,11 +437,31 @@ class Codes(NamedTuple):
     cost_over_budget: int = 9
     pool_unseen: int = 10
     pool_drained: int = 11
-    placed: int = 12
-    waits_for_chips: int = 13
-    waits_behind_others: int = 14
-    no_pool_fits: int = 15
-    no_pool_open: int = 16
+    over_quota: int = 12
+    placed: int = 13
+    waits_for_chips: int = 14
+    waits_behind_others: int = 15
+    no_pool_fits: int = 16
+    no_pool_open: int = 17
+    waits_for_quota: int = 18
+    waits_for_victims: int = 19
+
+
+class Rights(NamedTuple):
+    """Why one job may have the place of another."""
+
+    none: int = 0
+    priority: int = 1
+    give_back: int = 2
+
+
+class Standings(NamedTuple):
+    """What a tenant's quota says to a job."""
+
+    open: int = 0
+    lent: int = 1
+    """It is within what is its own, but others use that now."""
+    over: int = 2
 
 
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
@@ -377,6 +501,10 @@ class Typical(NamedTuple):
     """[score]: the least change of fragments that has it; at the end one that no change reaches."""
     total: float
     """Sum of all frequencies."""
+
+
+BRANCH, LIMIT, PROMISE, PREEMPTED = BranchColumns(), LimitColumns(), PromiseColumns(), PreemptedColumns()
+RIGHT, STANDING = Rights(), Standings()
 
 
 class Tables(NamedTuple):
@@ -426,3 +554,14 @@ class Tables(NamedTuple):
     """One number per node, and in `tally` one per level: for one choice of nodes."""
     tally: Array
     memo: Array
+    branches: Array
+    limits: Array
+    """[field, resource, branch]."""
+    spent: npt.NDArray[np.float64]
+    """Chip-seconds of every branch itself, decayed, as of its `since_s`."""
+    weights: npt.NDArray[np.float64]
+    """Chip-seconds of every branch and those below it, as of the last `weigh`."""
+    promises: Array
+    victims: Array
+    """One number per job: for one search."""
+    preempted: Array

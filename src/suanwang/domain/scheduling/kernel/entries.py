@@ -2,6 +2,8 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
+from typing import Any
+
 from suanwang.domain.scheduling.kernel.columns import (
     ANSWER,
     BRIEF,
@@ -11,6 +13,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     ORDER,
     POOL,
     SIZE,
+    STANDING,
     Array,
     Tables,
 )
@@ -31,10 +34,43 @@ from suanwang.domain.scheduling.kernel.nodes import (
     want_of,
 )
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
+from suanwang.domain.scheduling.kernel.preempt import anybody_may_leave, make_room
 from suanwang.domain.scheduling.kernel.profile import has_free
+from suanwang.domain.scheduling.kernel.promises import (
+    break_promise,
+    keep_promises,
+    leave,
+    lift,
+    promise,
+    promised_start,
+    renew,
+)
 from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position, reorder, score, settle
+from suanwang.domain.scheduling.kernel.tenants import (
+    charge,
+    fair_share,
+    forgive_all,
+    headroom,
+    owe,
+    standing,
+    usage_at,
+    weigh_branches,
+)
 
-__all__ = ["apply", "fill", "fill_up", "fill_up_anew", "foresee", "plan", "price"]
+__all__ = [
+    "apply",
+    "fill",
+    "fill_up",
+    "fill_up_anew",
+    "foresee",
+    "plan",
+    "price",
+    "recount",
+    "room_in_quota",
+    "share",
+    "spent_until",
+    "weigh",
+]
 
 
 @entry
@@ -49,6 +85,7 @@ def apply(t: Tables, ops: Array, nodes: Array) -> None:
             enqueue(t, job)
         elif kind == OP_KIND.dequeue:
             dequeue(t, job)
+            break_promise(t, job)
         elif kind == OP_KIND.allocate:
             allocate(t, job, pool, row, end_s, nodes[first : first + count])
         elif kind == OP_KIND.restore:
@@ -56,7 +93,12 @@ def apply(t: Tables, ops: Array, nodes: Array) -> None:
         elif kind == OP_KIND.release:
             release(t, job)
         elif kind == OP_KIND.move_end:
-            move_end(t, job, end_s)
+            if t.jobs[JOB.leaving, job] < 0:
+                move_end(t, job, end_s)
+        elif kind == OP_KIND.leave:
+            leave(t, job, end_s)
+        elif kind == OP_KIND.promise:
+            promise(t, job, pool, row, nodes[first : first + count])
         elif kind == OP_KIND.rematch:
             settle(t)
             for place in range(t.size[SIZE.queued]):
@@ -75,11 +117,32 @@ def set_order(t: Tables, order: int, now_s: int) -> None:
 
 @compiled
 def _is_news(t: Tables, job: int, code: int, pool: int, held: bool) -> bool:
-    """A start; waiting at all, or no longer; a place in front of the queue. Not every change of what it waits for."""
+    """A start; waiting at all, or no longer; a place in front of the queue, or one that others leave for it; a quota
+    that is used up. Not every change of what it waits for."""
     said = t.jobs[JOB.said, job]
-    if said < 0 or code in (CODE.placed, CODE.no_pool_fits, CODE.no_pool_open):
+    if said < 0 or code not in (CODE.waits_for_chips, CODE.waits_behind_others, CODE.waits_for_victims):
         return code != said
-    return said in (CODE.no_pool_fits, CODE.no_pool_open) or (held and t.jobs[JOB.said_pool, job] != pool)
+    if (code == CODE.waits_for_victims) != (said == CODE.waits_for_victims):
+        return True
+    return said in (CODE.no_pool_fits, CODE.no_pool_open, CODE.waits_for_quota) or (
+        held and t.jobs[JOB.said_pool, job] != pool
+    )
+
+
+@compiled
+def _place(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, picked: Array) -> None:
+    t.jobs[JOB.waits, job] = 0
+    t.size[SIZE.moves] += 1
+    pick(t, job, pool, row, now_s, first_fit, picked[0])
+    allocate(t, job, pool, row, now_s + t.jobs[JOB.walltime_s, job], picked[0])
+    chips_of(t, job, picked[1])
+    break_promise(t, job)
+
+
+@compiled
+def _tell(answers: Array, news: int, answer: Any) -> None:
+    for column in range(len(ANSWER)):
+        answers[column, news] = answer[column]
 
 
 @entry
@@ -96,29 +159,43 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
         reorder(t, now_s)
     open_pass(t)
     open_gate(t)
+    keep_promises(t, now_s, -1, True)
+    promises, limited = t.size[SIZE.promises] > 0, t.size[SIZE.resources] > 0
+    preempts = t.size[SIZE.min_gap] > 0 and anybody_may_leave(t)
+    # Who may change by what others may use or must leave is looked at every time.
+    gated = depth > 0 and not (promises or preempts or limited)
     waiting, news, used, unheld = 0, 0, 0, -1
     for place in range(t.size[SIZE.queued]):
         job = t.queue[place]
-        if depth > 0 and t.brief[job, BRIEF.told] and not may_change(t, job, unheld if waiting < ahead else 0):
-            t.queue[waiting] = job
-            waiting += 1
+        if gated and t.brief[job, BRIEF.told] and not may_change(t, job, unheld if waiting < ahead else 0):
+            t.queue[waiting], waiting = job, waiting + 1
             continue
-        pool, variant, start_s, price = survey(t, job, now_s, outlook, news * stride)
+        if promises:
+            lift(t, job)
+        best = survey(t, job, now_s, outlook, news * stride)
+        pool, variant, start_s, price = promised_start(t, job, now_s, best) if promises else best
         row = t.jobs[JOB.row, job] + variant
-        code, held = CODE.no_pool_fits if pool == -1 else CODE.no_pool_open, False
-        pool = max(pool, -1)
+        code = CODE.no_pool_fits if pool == -1 else CODE.waits_for_quota if pool == -3 else CODE.no_pool_open
+        pool, held = max(pool, -1), False
         if pool >= 0 and start_s == now_s:
             code = CODE.placed
-            t.jobs[JOB.waits, job] = 0
-            t.size[SIZE.moves] += 1
-            nodes = picked[0, used : used + t.jobs[JOB.nodes, job]]
-            pick(t, job, pool, row, now_s, first_fit, nodes)
-            allocate(t, job, pool, row, now_s + t.jobs[JOB.walltime_s, job], nodes)
-            chips_of(t, job, picked[1, used : used + t.jobs[JOB.nodes, job]])
+            _place(t, job, pool, row, now_s, first_fit, picked[:, used : used + t.jobs[JOB.nodes, job]])
         else:
-            t.queue[waiting] = job
-            waiting += 1
-        if pool >= 0 and start_s > now_s:
+            t.queue[waiting], waiting = job, waiting + 1
+        if promises and code != CODE.placed and t.jobs[JOB.promised_pool, job] >= 0:
+            renew(t, job, now_s)
+            code = CODE.waits_for_victims
+        elif preempts and make_room(t, job, pool, row, code, start_s, now_s, first_fit):
+            code = CODE.waits_for_victims
+        elif limited and pool >= 0 and start_s > now_s and standing(t, job, pool, row) == STANDING.lent:
+            code = CODE.waits_for_quota
+            owe(t, job, pool, row)
+        if code == CODE.waits_for_victims:
+            pool, row, start_s = t.jobs[JOB.promised_pool, job], t.jobs[JOB.promised_row, job], now_s + 1
+            variant, price, held = row - t.jobs[JOB.row, job], t.prices[row, pool], True
+            if depth == 0:
+                t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
+        elif pool >= 0 and start_s > now_s and code != CODE.waits_for_quota:
             enough = has_free(t, pool, want_of(t, row), t.jobs[JOB.nodes, job])
             code = CODE.waits_behind_others if enough else CODE.waits_for_chips
             if depth == 0:
@@ -128,28 +205,26 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
                 held = True
                 if t.pools[POOL.holders, pool] == depth:
                     unheld = without(unheld, pool)
+                if limited:
+                    owe(t, job, pool, row)
         if _is_news(t, job, code, pool, held):
             t.jobs[JOB.said, job], t.jobs[JOB.said_pool, job] = code, pool if held else -1
-            t.brief[job, BRIEF.told] = code not in (CODE.no_pool_fits, CODE.no_pool_open)
-            answers[ANSWER.job, news], answers[ANSWER.code, news], answers[ANSWER.pool, news] = job, code, pool
-            answers[ANSWER.variant, news], answers[ANSWER.start_s, news], answers[ANSWER.price_fen, news] = (
-                variant,
-                start_s,
-                price,
-            )
-            answers[ANSWER.picked, news], answers[ANSWER.ahead, news] = used, waiting - (code != CODE.placed)
+            t.brief[job, BRIEF.told] = code in (CODE.waits_for_chips, CODE.waits_behind_others)
+            _tell(answers, news, (job, code, pool, variant, start_s, price, used, waiting - (code != CODE.placed)))
             news += 1
         used += t.jobs[JOB.nodes, job] if code == CODE.placed else 0
     t.size[SIZE.queued] = waiting
+    forgive_all(t)
     close_pass(t)
     return news
 
 
 @entry
-def foresee(t: Tables, job: int, now_s: int, fifo: bool, first_fit: bool, ahead: int, outlook: Array) -> int:
+def foresee(t: Tables, job: int, original: int, now_s: int, fifo: bool, first_fit: bool, ahead: int,
+            outlook: Array) -> int:  # fmt: skip
     """The outlook of one job behind those ahead of it: each gets a reservation in turn, and nothing is placed.
 
-    Returns how many jobs were taken into account.
+    `original`: the same job in the queue, if it waits already. Returns how many jobs were taken into account.
     """
     for pool in range(t.size[SIZE.pools]):
         match(t, job, pool)
@@ -157,16 +232,50 @@ def foresee(t: Tables, job: int, now_s: int, fifo: bool, first_fit: bool, ahead:
     if t.size[SIZE.order] >= ORDER.wfp3:
         reorder(t, now_s)
     open_pass(t)
+    keep_promises(t, now_s, original, False)
     count = min(position(t, job), ahead)
     for place in range(count):
+        lift(t, t.queue[place])
         pool, variant, start_s, _ = survey(t, t.queue[place], now_s, outlook, 0)
         if pool >= 0:
             hold_nodes(t, t.queue[place], pool, t.jobs[JOB.row, t.queue[place]] + variant, start_s, now_s, first_fit)
+            if standing(t, t.queue[place], pool, t.jobs[JOB.row, t.queue[place]] + variant) == STANDING.open:
+                owe(t, t.queue[place], pool, t.jobs[JOB.row, t.queue[place]] + variant)
             if fifo:
                 t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
     survey(t, job, now_s, outlook, 0)
+    forgive_all(t)
     close_pass(t)
     return count
+
+
+@entry
+def recount(t: Tables, jobs: int) -> None:
+    """Count what all placed jobs use: after the tree of tenants changed, with quotas and branches at zero."""
+    t.pools[POOL.preemptible, : t.size[SIZE.pools]] = 0
+    for job in range(jobs):
+        if t.jobs[JOB.pool, job] >= 0:
+            charge(t, job, t.jobs[JOB.pool, job], 1)
+
+
+@entry
+def room_in_quota(t: Tables, branch: int, resource: int, top: int) -> int:
+    return headroom(t, branch, resource, top)
+
+
+@entry
+def spent_until(t: Tables, branch: int, now_s: int) -> float:
+    return usage_at(t, branch, now_s)
+
+
+@entry
+def weigh(t: Tables, branches: int, now_s: int) -> None:
+    weigh_branches(t, branches, now_s)
+
+
+@entry
+def share(t: Tables, branch: int) -> float:
+    return fair_share(t, branch)
 
 
 @entry

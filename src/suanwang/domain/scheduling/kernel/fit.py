@@ -20,6 +20,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     ROW,
     SHAPE,
     SIZE,
+    STANDING,
     Array,
     Tables,
     Want,
@@ -30,6 +31,7 @@ from suanwang.domain.scheduling.kernel.nodes import want_of
 from suanwang.domain.scheduling.kernel.placing import best_score
 from suanwang.domain.scheduling.kernel.profile import count_free, free_from, profile
 from suanwang.domain.scheduling.kernel.sorting import rank
+from suanwang.domain.scheduling.kernel.tenants import standing
 from suanwang.units import MILLI_PER_CHIP, SECONDS_PER_HOUR
 
 
@@ -189,16 +191,19 @@ def _better(objective: int, ordered: bool, a: Any, b: Any) -> bool:
 
 @compiled
 def survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
-    """(pool, variant, start, price) that suits the job best; pool -1 if none can have it, -2 if none at present."""
+    """(pool, variant, start, price) that suits the job best; else pool -1: none can have it, -2: none at present,
+    -3: its tenant has no quota left. Where others use what is the tenant's own, it starts when that is given back."""
     objective, ordered = t.jobs[JOB.objective, job], t.jobs[JOB.ordered, job] == 1
     first, rows = t.jobs[JOB.row, job], t.jobs[JOB.rows, job]
     by_score = t.size[SIZE.placement] >= PLACEMENT.packing
-    fen_per_s = 0.0
+    fen_per_s, limited = 0.0, t.size[SIZE.resources] > 0
     if objective == OBJECTIVE.balanced:
         least = NEVER
         for row in range(first, first + rows):
             for pool in range(t.size[SIZE.pools]):
                 if t.codes[row, pool] == CODE.fits and t.pools[POOL.seen, pool] and not t.pools[POOL.drained, pool]:
+                    if limited and standing(t, job, pool, row) == STANDING.over:
+                        continue
                     least = min(least, t.prices[row, pool])
         fen_per_s = least / t.jobs[JOB.walltime_s, job]
     best, best_pool = (-1, 0, 0, 0.0, 0), -1
@@ -212,11 +217,17 @@ def survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
                 why = CODE.pool_unseen
             elif why == CODE.fits and t.pools[POOL.drained, pool]:
                 why = CODE.pool_drained
+            quota = STANDING.open
+            if limited and why == CODE.fits:
+                quota = standing(t, job, pool, row)
+                why = CODE.over_quota if quota == STANDING.over else CODE.fits
             if why != CODE.fits:
                 if why > code:  # the variant that came furthest
                     refused, code = variant, why
                 continue
             start_s, price = _start(t, job, pool, row, now_s), t.prices[row, pool]
+            if quota == STANDING.lent:
+                start_s = max(start_s, now_s + 1)
             scored = best_score(t, job, pool, row, now_s) if by_score and start_s == now_s else 0
             candidate = (variant, start_s, price, price + (start_s - now_s) * fen_per_s, scored)
             if _better(objective, ordered, candidate, here):
@@ -225,8 +236,8 @@ def survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
             refused, code = here[0], CODE.fits
             if _better(objective, ordered, here, best):
                 best, best_pool = here, pool
-        elif code >= CODE.pool_unseen and best_pool == -1:
-            best_pool = -2
+        elif code >= CODE.pool_unseen and best_pool < 0:
+            best_pool = min(best_pool, -3 if code == CODE.over_quota else -2)
         outlook[OUTLOOK.variant, at + i], outlook[OUTLOOK.code, at + i], outlook[OUTLOOK.start_s, at + i] = (
             refused,
             code,

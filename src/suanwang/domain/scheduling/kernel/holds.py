@@ -18,7 +18,8 @@ from suanwang.domain.scheduling.kernel.shares import NO_LABEL, find_label, free_
 
 @compiled
 def open_pass(t: Tables) -> None:
-    t.size[SIZE.holds] = 0
+    t.size[SIZE.holds] = t.size[SIZE.kept_holds] = t.size[SIZE.preempted] = 0
+    t.size[SIZE.passes] += 1
     for pool in range(t.size[SIZE.pools]):
         t.pools[POOL.held, pool], t.pools[POOL.first_hold_s, pool] = -1, NEVER
         t.pools[POOL.holders, pool], t.pools[POOL.not_before_s, pool] = 0, -NEVER
@@ -32,6 +33,41 @@ def close_pass(t: Tables) -> None:
         while node >= 0:
             t.nodes[NODE.hold, node] = -1
             node = t.nodes[NODE.held_next, node]
+
+
+@compiled
+def hold_on(t: Tables, node: int, start_s: int, end_s: int, now_s: int, want: Want, job: int) -> None:
+    """Reserve a part of a node for a job, in this pass."""
+    pool = t.nodes[NODE.pool, node]
+    label = find_label(t, node, want.milli, start_s, end_s, now_s) if want.milli > 0 else -1
+    if t.nodes[NODE.hold, node] < 0:
+        t.nodes[NODE.held_next, node] = t.pools[POOL.held, pool]
+        t.pools[POOL.held, pool] = node
+    hold = t.size[SIZE.holds]
+    t.size[SIZE.holds] += 1
+    t.holds[HOLD.start_s, hold], t.holds[HOLD.end_s, hold] = start_s, end_s
+    t.holds[HOLD.chips, hold], t.holds[HOLD.cpus, hold] = want.chips, want.cpus
+    t.holds[HOLD.milli, hold], t.holds[HOLD.memory_mib, hold] = want.milli, want.memory_mib
+    t.holds[HOLD.label, hold], t.holds[HOLD.node, hold], t.holds[HOLD.job, hold] = label, node, job
+    t.holds[HOLD.next, hold] = t.nodes[NODE.hold, node]
+    t.nodes[NODE.hold, node] = hold
+    t.pools[POOL.first_hold_s, pool] = min(t.pools[POOL.first_hold_s, pool], start_s)
+    t.pools[POOL.version, pool] += 1
+
+
+@compiled
+def find_first_hold(t: Tables, pool: int) -> None:
+    """After holds of a pool were put off or given up."""
+    first_s, node = NEVER, t.pools[POOL.held, pool]
+    while node >= 0:
+        hold = t.nodes[NODE.hold, node]
+        while hold >= 0:
+            if t.holds[HOLD.start_s, hold] < t.holds[HOLD.end_s, hold]:
+                first_s = min(first_s, t.holds[HOLD.start_s, hold])
+            hold = t.holds[HOLD.next, hold]
+        node = t.nodes[NODE.held_next, node]
+    t.pools[POOL.first_hold_s, pool] = first_s
+    t.pools[POOL.version, pool] += 1
 
 
 @compiled

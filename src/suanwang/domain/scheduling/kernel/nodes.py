@@ -9,6 +9,7 @@ from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, POOL, RO
 from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.scores import choose_chips, size_bit
 from suanwang.domain.scheduling.kernel.shares import FIRST_LABEL, left_on, open_label, relabel
+from suanwang.domain.scheduling.kernel.tenants import charge
 from suanwang.units import MILLI_PER_CHIP
 
 
@@ -177,6 +178,7 @@ def allocate(t: Tables, job: int, pool: int, row: int, end_s: int, nodes: Array)
     want = _set_place(t, job, pool, row, end_s)
     for node in nodes:
         _claim(t, job, node, want, _hand(t, node, want, end_s))
+    charge(t, job, pool, 1)
 
 
 @compiled
@@ -187,10 +189,13 @@ def restore(t: Tables, job: int, pool: int, row: int, end_s: int, nodes: Array, 
         node = nodes[i]
         told = _settle(t, node, want, chips[i]) if chips[i] >= 0 else _hand(t, node, want, end_s)
         _claim(t, job, node, want, told)
+    charge(t, job, pool, 1)
 
 
 @compiled
 def release(t: Tables, job: int) -> None:
+    charge(t, job, t.jobs[JOB.pool, job], -1)
+    t.jobs[JOB.leaving, job] = -1
     want = Want(t.jobs[JOB.chips, job], t.jobs[JOB.cpus, job], t.jobs[JOB.milli, job], t.jobs[JOB.memory_mib, job])
     claim = t.jobs[JOB.claim, job]
     while claim >= 0:

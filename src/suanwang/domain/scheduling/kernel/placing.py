@@ -1,9 +1,9 @@
 """Which nodes of a pool a job gets, now or at a later time."""
 
 from suanwang.domain.scheduling.kernel.bits import ONE, ZERO, lowest_bit
-from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, NODE, PLACEMENT, POOL, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.columns import JOB, NODE, PLACEMENT, POOL, SIZE, Array, Tables, Want
 from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.holds import fits
+from suanwang.domain.scheduling.kernel.holds import fits, hold_on
 from suanwang.domain.scheduling.kernel.nodes import want_of
 from suanwang.domain.scheduling.kernel.scores import HIGHEST, score
 from suanwang.domain.scheduling.kernel.shares import find_label, free_at, label_at
@@ -96,24 +96,8 @@ def hold_nodes(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: in
     for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
         if t.scratch[node] < 0:
             continue
-        label = find_label(t, node, want.milli, start_s, end_s, now_s) if want.milli > 0 else -1
-        if t.nodes[NODE.hold, node] < 0:
-            t.nodes[NODE.held_next, node] = t.pools[POOL.held, pool]
-            t.pools[POOL.held, pool] = node
-        hold = t.size[SIZE.holds]
-        t.size[SIZE.holds] += 1
-        t.holds[HOLD.start_s, hold], t.holds[HOLD.end_s, hold], t.holds[HOLD.next, hold] = (
-            start_s,
-            end_s,
-            t.nodes[NODE.hold, node],
-        )
-        t.holds[HOLD.chips, hold], t.holds[HOLD.cpus, hold] = want.chips, want.cpus
-        t.holds[HOLD.milli, hold], t.holds[HOLD.memory_mib, hold] = want.milli, want.memory_mib
-        t.holds[HOLD.label, hold] = label
-        t.nodes[NODE.hold, node] = hold
+        hold_on(t, node, start_s, end_s, now_s, want, job)
     t.pools[POOL.holders, pool] += 1
-    t.pools[POOL.first_hold_s, pool] = min(t.pools[POOL.first_hold_s, pool], start_s)
-    t.pools[POOL.version, pool] += 1
 
 
 @compiled
