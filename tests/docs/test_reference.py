@@ -1,0 +1,48 @@
+"""The references of the centre file and of settings say what the readers know."""
+
+import re
+from dataclasses import fields
+
+from suanwang.agent.config import AgentConfig, read_agent_config
+from suanwang.boundedyaml import load_yaml
+from suanwang.centrefile import read_centre_file
+from suanwang.settings import read_settings
+from tests.docs.test_commands import ROOT
+
+CENTRE_FILE = (ROOT / "docs/reference/centre-file.md").read_text("utf-8")
+SETTINGS = (ROOT / "docs/reference/settings.md").read_text("utf-8")
+EXAMPLE = re.findall(r"^```yaml\n(.*?)^```$", CENTRE_FILE, re.MULTILINE | re.DOTALL)[0]
+
+
+def test_the_centre_file_is_read_as_shown() -> None:
+    centre = read_centre_file(EXAMPLE)
+    assert [pool.id for pool in centre.pools] == ["zgc-a100", "zgc-910b"]
+    assert [node.memory_gib for node in centre.pools[1].nodes] == [2048, None]
+    assert read_agent_config(load_centre_file(EXAMPLE)).keep_runs_s == duration_s("7d", "keep_runs")
+
+
+def test_every_field_of_the_example_is_explained() -> None:
+    def names(value: object) -> set[str]:
+        if isinstance(value, list):
+            return {name for each in value for name in names(each)}
+        if not isinstance(value, dict):
+            return set()
+        return set(value) | {name for each in value.values() for name in names(each)}
+
+    explained = set(re.findall(r"[a-z_]+", " ".join(re.findall(r"`([^`]+)`", CENTRE_FILE.split("```")[-1]))))
+    known = {"organisation", "name_zh", "pools", "agent", "offer"}  # said in the example itself
+    assert names(load_yaml(EXAMPLE, max_bytes=10_000)) - explained <= known
+
+
+def test_defaults_of_the_agent_are_those_of_the_page() -> None:
+    shown = dict(re.findall(r"^\| `(\w+_s)` \|.*\| (\d+) \|$", CENTRE_FILE, re.MULTILINE))
+    real = {field.name: field.default for field in fields(AgentConfig) if field.name in shown}
+    assert {name: float(text) for name, text in shown.items()} == real
+    assert len(shown) == 7
+
+
+def test_settings_are_those_of_the_page() -> None:
+    shown = dict(re.findall(r"^\| `SUANWANG_(\w+)` \|.*\| `?([\w.]+)`? \|$", SETTINGS, re.MULTILINE))
+    settings = read_settings({})
+    for name in ("host", "port", "unseen_after_s", "keep_days", "live_jobs_quota", "blob_quota_mib"):
+        assert str(getattr(settings, name)) == shown[name.upper()], name
