@@ -68,6 +68,8 @@ def problem_of(command: str, *, whole: bool) -> str | None:
 
 def _at_hand(word: str) -> str:
     """An example's file, which is nowhere else."""
+    if word == "DIR":
+        Path(word).mkdir(exist_ok=True)
     if word != "FILE" and Path(word).suffix not in FILES:
         return word
     Path(Path(word).name).touch()

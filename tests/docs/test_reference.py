@@ -5,8 +5,9 @@ from dataclasses import fields
 
 from suanwang.agent.config import AgentConfig, read_agent_config
 from suanwang.boundedyaml import load_yaml
-from suanwang.centrefile import read_centre_file
+from suanwang.centrefile import load_centre_file, read_centre_file
 from suanwang.settings import read_settings
+from suanwang.units import duration_s
 from tests.docs.test_commands import ROOT
 
 CENTRE_FILE = (ROOT / "docs/reference/centre-file.md").read_text("utf-8")
