@@ -2,10 +2,17 @@
 
 import re
 from dataclasses import fields
+from pathlib import Path
+from typing import get_args
+
+import pytest
 
 from suanwang.agent.config import AgentConfig, read_agent_config
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import load_centre_file, read_centre_file
+from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement
+from suanwang.errors import InvalidInput
+from suanwang.replay.policyfile import choose_policy
 from suanwang.settings import read_settings
 from suanwang.units import duration_s
 from tests.docs.test_commands import ROOT
@@ -47,3 +54,35 @@ def test_settings_are_those_of_the_page() -> None:
     settings = read_settings({})
     for name in ("host", "port", "unseen_after_s", "keep_days", "live_jobs_quota", "blob_quota_mib"):
         assert str(getattr(settings, name)) == shown[name.upper()], name
+
+
+def test_the_policy_file_is_read_as_shown(tmp_path: Path) -> None:
+    page = (ROOT / "docs/reference/policy.md").read_text("utf-8")
+    file = tmp_path / "ours.yaml"
+    file.write_text(re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0])
+    name, policy = choose_policy(str(file))
+    assert (name, policy.order, policy.factors.fair_share) == ("ours", "multi_factor", 2)
+    assert policy.factors == MultiFactor(fair_share=2, priority=0.5)
+    assert set(re.findall(r"^\| `(\w+)` \|", page.split("## Orders")[1], re.MULTILINE)) == set(get_args(Order))
+    row = re.findall(r"^\| `placement` \|(.*)\|.*\|$", page, re.MULTILINE)[0]
+    assert set(re.findall(r"`(\w+)`", row)) == set(get_args(Placement))
+    assert str(CONSERVATIVE) in page
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("order: soon", "order"),
+        ("factors: {weight: 1}", "factors.weight"),
+        ("factors: {age: old}", "factors.age"),
+        ("factors: {age_full_s: 1.5}", "factors.age_full_s"),
+        ("factors: 7", "factors"),
+        ("preemption: {}", "preemption"),
+        ("order: fair_share", "usage_half_life_s"),
+    ],
+)
+def test_a_bad_policy_file_names_the_field(tmp_path: Path, text: str, field: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(InvalidInput) as refused:
+        choose_policy(str(tmp_path / "bad.yaml"))
+    assert refused.value.facts["field"] == field

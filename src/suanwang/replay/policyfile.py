@@ -7,7 +7,7 @@ from typing import Any
 
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import mapping, read_whole
-from suanwang.domain.scheduling.policy import CONSERVATIVE, EASY, STRICT_FIFO, Policy
+from suanwang.domain.scheduling.policy import CONSERVATIVE, EASY, STRICT_FIFO, MultiFactor, Policy
 from suanwang.errors import InvalidInput
 
 MAX_BYTES = 2**16
@@ -22,7 +22,9 @@ POLICIES = MappingProxyType(
 )
 """First come, first served without and with backfilling, every job with a reservation, shortest first, by priority."""
 DEFAULT_POLICY = "easy"
-_FIELDS = tuple(field.name for field in fields(Policy) if field.name not in ("outlook", "quote_ahead"))
+_PARTS: MappingProxyType[str, type[Any]] = MappingProxyType({"factors": MultiFactor})
+_NOT_IN_A_REPLAY = ("outlook", "quote_ahead", "typical", "preemption")
+_FIELDS = tuple(field.name for field in fields(Policy) if field.name not in _NOT_IN_A_REPLAY)
 
 
 def choose_policy(
@@ -49,4 +51,18 @@ def _read(path: Path) -> Policy:
             raise InvalidInput(str(key), value, f"known here: {', '.join(_FIELDS)}")
     if "reservation_depth" in file:
         read_whole("reservation_depth", file["reservation_depth"], 0, CONSERVATIVE)
-    return Policy(**{"order": "fcfs", "outlook": False, **file})
+    parts = {name: _part(name, kind, file[name]) for name, kind in _PARTS.items() if name in file}
+    return Policy(**{"order": "fcfs", "outlook": False, **file, **parts})
+
+
+def _part(name: str, kind: type[Any], value: object) -> Any:
+    """A field that has fields of its own."""
+    known = {field.name: field.type for field in fields(kind)}
+    for key, number in mapping(name, value).items():
+        if key not in known:
+            raise InvalidInput(f"{name}.{key}", number, f"known here: {', '.join(known)}")
+        if isinstance(number, bool) or not isinstance(number, int | float):
+            raise InvalidInput(f"{name}.{key}", number, "a number")
+        if known[key] in (int, "int") and not isinstance(number, int):
+            raise InvalidInput(f"{name}.{key}", number, "a whole number")
+    return kind(**mapping(name, value))

@@ -18,6 +18,8 @@ from suanwang.errors import InvalidInput
 from suanwang.units import MILLI_PER_CHIP
 
 EVENTS_PER_CALL = 100_000
+COUNTED: tuple[Order, ...] = ("fcfs", "sjf", "priority", "f1", "given", "wfp3", "unicef")
+"""Orders that the loop knows."""
 
 
 def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
@@ -26,6 +28,7 @@ def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
         all(len(pool.nodes) == 1 for pool in pools)
         and policy.reservation_depth <= EASY
         and not policy.outlook
+        and policy.order in COUNTED
         and policy.preemption is None
         and policy.usage_half_life_s == 0
         and bool(np.all(workload.num_nodes == 1))

@@ -75,6 +75,8 @@ class Ask:
     """An attempt may be told to leave for another job; the job comes again with its next attempt."""
     preemptions: int = 0
     """How often it was told to leave so far: the policy has a limit."""
+    deadline_s: int | None = None
+    """When it should have ended, for the order by deadlines; nothing else knows of it."""
     checkpoint_every_s: int = 0
     """How often it saves its work, from its start on. 0: whoever ends it early loses all of the attempt."""
 

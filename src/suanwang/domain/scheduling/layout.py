@@ -13,6 +13,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     BRIEF,
     CLAIM,
     DEMAND,
+    FACTOR,
     HOLD,
     JOB,
     LIMIT,
@@ -60,6 +61,7 @@ def empty_tables() -> Tables:
         queue=none,
         fresh=none,
         scores=np.zeros(0),
+        factors=np.zeros(len(FACTOR)),
         spare=none,
         brief=np.zeros((0, len(BRIEF)), np.int64),
         sizes=np.zeros((0, len(ASKED)), np.int64),
@@ -121,6 +123,7 @@ def place_nodes(t: Tables, sizes: Sequence[Array], moved: Array) -> Tables:
     told_apart = np.where(chips <= MAX_SHARED_CHIPS, chips, 0)
     nodes[NODE.chip] = np.cumsum(told_apart) - told_apart
     t.size[SIZE.most_chips], t.size[SIZE.most_cpus] = chips.max(initial=1), cpus.max(initial=1)
+    t.size[SIZE.most_milli] = max((int(size[0].sum()) for size in sizes), default=0) * MILLI_PER_CHIP
     stays = moved >= 0
     nodes[NODE.claim, moved[stays]] = t.nodes[NODE.claim, stays]
     live = np.flatnonzero(t.claims[CLAIM.job, : t.size[SIZE.claims]] >= 0)

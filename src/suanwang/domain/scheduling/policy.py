@@ -1,12 +1,13 @@
 """The scheduler's policy, as data."""
 
 from dataclasses import dataclass
+from math import isfinite
 from typing import Literal, get_args
 
 from suanwang.errors import InvalidInput
-from suanwang.units import MILLI_PER_CHIP
+from suanwang.units import MILLI_PER_CHIP, SECONDS_PER_DAY
 
-Order = Literal["fcfs", "sjf", "priority", "f1", "given", "wfp3", "unicef"]
+Order = Literal["fcfs", "sjf", "priority", "f1", "given", "deadline", "wfp3", "unicef", "fair_share", "multi_factor"]
 Backfill = Literal["beside", "until", "before"]
 Placement = Literal["best_fit", "first_fit", "packing", "clustering", "dot_product", "best_fit_weighted", "fgd"]
 
@@ -59,6 +60,31 @@ class Preemption:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class MultiFactor:
+    """Weights of what a job's priority is made of; every factor lies between 0 and 1. The sum is that of Slurm's
+    multi-factor plugin (https://slurm.schedmd.com/priority_multifactor.html), without sites, partitions and TRES."""
+
+    age: float = 1.0
+    """Of the time that it waits, full after `age_full_s`."""
+    fair_share: float = 1.0
+    """Of its tenant's fair-share factor."""
+    size: float = 0.0
+    """Of its chips, as a part of those of the largest pool: large jobs first. Less than 0: small ones first."""
+    priority: float = 0.0
+    """Of its own priority, full at `priority_full`."""
+    age_full_s: int = 7 * SECONDS_PER_DAY
+    priority_full: int = 10
+
+    def __post_init__(self) -> None:
+        for name in ("age", "fair_share", "size", "priority"):
+            if not isfinite(getattr(self, name)):
+                raise InvalidInput(f"multi_factor.{name}", getattr(self, name), "a number")
+        for name in ("age_full_s", "priority_full"):
+            if getattr(self, name) < 1:
+                raise InvalidInput(f"multi_factor.{name}", getattr(self, name), "1 or more")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """How the queue is served. Ties are broken by time of submission, then by arrival, then by job id."""
 
@@ -68,7 +94,12 @@ class Policy:
     f1: log10(walltime) x chips + 870 log10(submitted), of Carastan-Santos and de Camargo (SC 2017), with times from the
     start of the trace. wfp3: -(wait / walltime)^3 x chips and unicef: -wait / (log2(chips) walltime), of Tang et al.
     (CLUSTER 2009); they change with time. given: by a score that comes with each job, least first.
+
+    deadline: earliest first; who has none comes last. fair_share: by the tenant's fair-share factor, highest first (see
+    `kernel.tenants.fair_share`), as of each pass. multi_factor: by the sum of `factors`, highest first.
     """
+    factors: MultiFactor = MultiFactor()
+    """What the order "multi_factor" weighs."""
     backfill: Backfill = "beside"
     """Who may overtake a reservation. beside: who does not delay it; until: who ends by its start, even where it would
     fit beside it (as some simulators have it); before: who ends before its start."""
@@ -90,7 +121,6 @@ class Policy:
     """Whether decisions carry what every pool could have done; a replay of a whole log does without."""
     quote_ahead: int = 1_000
     """A quote takes so many jobs ahead into account; behind more it names no start."""
-    """A quote takes into account at most so many jobs ahead in the queue."""
     preemption: Preemption | None = None
     """None: who runs stays."""
     usage_half_life_s: int = 0
@@ -111,5 +141,9 @@ class Policy:
             raise InvalidInput("reserve_ahead", self.reserve_ahead, "1 or more")
         if self.usage_half_life_s < 0:
             raise InvalidInput("usage_half_life_s", self.usage_half_life_s, "0 or more seconds")
+        weighs_usage = self.order == "fair_share" or (self.order == "multi_factor" and self.factors.fair_share != 0)
+        if weighs_usage and self.usage_half_life_s == 0:
+            allowed = "more than 0 seconds where the order weighs fair shares: usage must be counted"
+            raise InvalidInput("usage_half_life_s", self.usage_half_life_s, allowed)
         if self.quote_ahead < 0:
             raise InvalidInput("quote_ahead", self.quote_ahead, "0 or more")

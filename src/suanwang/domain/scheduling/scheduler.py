@@ -15,6 +15,7 @@ from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import (
     ANSWER,
     CODE,
+    FACTOR,
     JOB,
     NODE,
     OUTLOOK,
@@ -94,6 +95,7 @@ def set_policy(state: State, policy: Policy, now_s: int) -> None:
     """Have the queue in the order of the policy; nothing to do unless the policy changed."""
     number, t = ORDERS[policy.order], state.tables
     t.size[SIZE.backfill] = BACKFILLS[policy.backfill]
+    t.factors[:] = [float(getattr(policy.factors, name)) for name in FACTOR._fields]
     if t.size[SIZE.order] != number:
         state.flush()
         entries.set_order(state.tables, number, now_s)

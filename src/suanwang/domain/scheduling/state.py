@@ -226,6 +226,7 @@ class State:
             ask.preemptions,
             ask.checkpoint_every_s,
             *(-1,) * (JOB.owed_row + 1 - JOB.leaving),
+            NEVER if ask.deadline_s is None else min(ask.deadline_s, NEVER),
         )
         job = self.job_at[slot] = Job(ask, attempt, slot)
         return job

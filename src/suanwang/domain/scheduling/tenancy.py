@@ -81,6 +81,7 @@ def _add(tenancy: Tenancy, t: Tables, name: str, parent: int, shares: int, liste
         weights=grown(t.weights, 0, number + 1),
     )
     t.branches[:, number] = 0
+    t.size[SIZE.branches] = number + 1
     t.branches[BRANCH.parent, number], t.branches[BRANCH.shares, number] = parent, shares
     t.branches[BRANCH.listed, number] = listed
     t.limits[:, :, number] = 0

@@ -69,6 +69,9 @@ class SizeColumns(NamedTuple):
     """This pass: the first so many holds are of promises."""
     preempted: int = 27
     """This pass: how many attempts were told to leave."""
+    branches: int = 28
+    most_milli: int = 29
+    """Thousandths of chips of the largest pool."""
 
 
 class PoolColumns(NamedTuple):
@@ -209,6 +212,8 @@ class JobColumns(NamedTuple):
     owed_pool: int = 31 + TIE_WORDS
     """This pass: where its quota is counted although it does not run yet."""
     owed_row: int = 32 + TIE_WORDS
+    deadline_s: int = 33 + TIE_WORDS
+    """NEVER if it has none."""
 
 
 class BriefColumns(NamedTuple):
@@ -388,9 +393,24 @@ class Orders(NamedTuple):
     f1: int = 3
     given: int = 4
     """By a score that comes with the job."""
-    wfp3: int = 5
+    deadline: int = 5
+    wfp3: int = 6
     """From here on, scores change with time."""
-    unicef: int = 6
+    unicef: int = 7
+    fair_share: int = 8
+    """From here on, usage is weighed before."""
+    multi_factor: int = 9
+
+
+class FactorColumns(NamedTuple):
+    """Weights of `policy.MultiFactor`, and where its factors are full."""
+
+    age: int = 0
+    fair_share: int = 1
+    size: int = 2
+    priority: int = 3
+    age_full_s: int = 4
+    priority_full: int = 5
 
 
 class Placements(NamedTuple):
@@ -504,7 +524,7 @@ class Typical(NamedTuple):
 
 
 BRANCH, LIMIT, PROMISE, PREEMPTED = BranchColumns(), LimitColumns(), PromiseColumns(), PreemptedColumns()
-RIGHT, STANDING = Rights(), Standings()
+RIGHT, STANDING, FACTOR = Rights(), Standings(), FactorColumns()
 
 
 class Tables(NamedTuple):
@@ -525,6 +545,7 @@ class Tables(NamedTuple):
     """Jobs that came since."""
     scores: npt.NDArray[np.float64]
     """What the policy's order makes of each job: less is first."""
+    factors: npt.NDArray[np.float64]
     spare: Array
     """For sorting."""
     brief: Array

@@ -46,6 +46,7 @@ from suanwang.domain.scheduling.kernel.promises import (
     renew,
 )
 from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position, reorder, score, settle
+from suanwang.domain.scheduling.kernel.queue import weigh as weigh_usage
 from suanwang.domain.scheduling.kernel.tenants import (
     charge,
     fair_share,
@@ -228,6 +229,7 @@ def foresee(t: Tables, job: int, original: int, now_s: int, fifo: bool, first_fi
     """
     for pool in range(t.size[SIZE.pools]):
         match(t, job, pool)
+    weigh_usage(t, now_s)
     t.scores[job] = score(t, job, now_s)
     if t.size[SIZE.order] >= ORDER.wfp3:
         reorder(t, now_s)

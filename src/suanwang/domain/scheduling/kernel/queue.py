@@ -2,33 +2,55 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
-from suanwang.domain.scheduling.kernel.columns import JOB, ORDER, ROW, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.columns import FACTOR, JOB, ORDER, ROW, SIZE, Array, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.orders import f1, unicef, wfp3
+from suanwang.domain.scheduling.kernel.orders import f1, multi_factor, unicef, wfp3
+from suanwang.domain.scheduling.kernel.tenants import fair_share, weigh_branches
 from suanwang.units import MILLI_PER_CHIP
 
 
 @compiled
-def score(t: Tables, job: int, now_s: int) -> float:
-    """Less is first. `given` is what came with the job."""
-    order, walltime_s = t.size[SIZE.order], float(max(t.jobs[JOB.walltime_s, job], 1))
+def _chips(t: Tables, job: int) -> float:
+    """Of all its nodes, as its first variant asks for them."""
+    row = t.jobs[JOB.row, job]
+    milli = t.rows[ROW.chips, row] * MILLI_PER_CHIP + t.rows[ROW.milli, row]
+    return float(t.jobs[JOB.nodes, job] * milli) / MILLI_PER_CHIP
+
+
+@compiled
+def _fixed_score(t: Tables, job: int, order: int) -> float:
     if order == ORDER.sjf:
         return float(t.jobs[JOB.walltime_s, job])
     if order == ORDER.priority:
         return -float(t.jobs[JOB.priority, job])
     if order == ORDER.given:
         return t.scores[job]
-    if order == ORDER.fcfs:
-        return 0.0
-    row = t.jobs[JOB.row, job]
-    milli = t.rows[ROW.chips, row] * MILLI_PER_CHIP + t.rows[ROW.milli, row]
-    chips = float(t.jobs[JOB.nodes, job] * milli) / MILLI_PER_CHIP
+    if order == ORDER.deadline:
+        return float(t.jobs[JOB.deadline_s, job])
     if order == ORDER.f1:
-        return f1(float(t.jobs[JOB.submitted_s, job]), walltime_s, chips)
-    wait_s = float(now_s - t.jobs[JOB.submitted_s, job])
-    if order == ORDER.wfp3:
-        return wfp3(wait_s, walltime_s, chips)
-    return unicef(wait_s, walltime_s, chips)
+        walltime_s = float(max(t.jobs[JOB.walltime_s, job], 1))
+        return f1(float(t.jobs[JOB.submitted_s, job]), walltime_s, _chips(t, job))
+    return 0.0
+
+
+@compiled
+def _changing_score(t: Tables, job: int, order: int, now_s: int) -> float:
+    if order == ORDER.fair_share:
+        return -fair_share(t, t.jobs[JOB.branch, job])
+    wait_s, chips = float(now_s - t.jobs[JOB.submitted_s, job]), _chips(t, job)
+    if order == ORDER.multi_factor:
+        size = min(1.0, chips * MILLI_PER_CHIP / max(t.size[SIZE.most_milli], 1))
+        share = fair_share(t, t.jobs[JOB.branch, job]) if t.factors[FACTOR.fair_share] != 0.0 else 0.0
+        return multi_factor(t.factors, wait_s, share, size, float(t.jobs[JOB.priority, job]))
+    walltime_s = float(max(t.jobs[JOB.walltime_s, job], 1))
+    return wfp3(wait_s, walltime_s, chips) if order == ORDER.wfp3 else unicef(wait_s, walltime_s, chips)
+
+
+@compiled
+def score(t: Tables, job: int, now_s: int) -> float:
+    """Less is first. `given` is what came with the job."""
+    order = t.size[SIZE.order]
+    return _changing_score(t, job, order, now_s) if order >= ORDER.wfp3 else _fixed_score(t, job, order)
 
 
 @compiled
@@ -130,8 +152,16 @@ def settle(t: Tables) -> None:
 
 
 @compiled
+def weigh(t: Tables, now_s: int) -> None:
+    """Before scores that depend on what tenants used."""
+    if t.size[SIZE.order] >= ORDER.fair_share:
+        weigh_branches(t, t.size[SIZE.branches], now_s)
+
+
+@compiled
 def reorder(t: Tables, now_s: int) -> None:
     """Scores anew, and the queue in their order."""
+    weigh(t, now_s)
     for place in range(t.size[SIZE.queued]):
         t.scores[t.queue[place]] = score(t, t.queue[place], now_s)
     _sort(t, t.queue, t.size[SIZE.queued])
