@@ -169,7 +169,7 @@ def test_the_command_says_what_is_wrong_without_a_traceback(plain: Plain, tmp_pa
             env=surroundings(tmp_path, SUANWANG_DATABASE_URL=url),
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
         )
         assert done.returncode == exit_code, done.stderr
         assert json.loads(done.stdout)["error"]["code"] == code
@@ -201,13 +201,13 @@ async def test_a_lost_administrator_comes_back_and_it_is_recorded(plain: Plain, 
                 check=False,
                 env={**environment, "SUANWANG_PORT": port},
                 capture_output=True,
-                timeout=30,
+                timeout=120,
             )
             found: dict[str, str] = json.loads(done.stdout)
             return found
         finally:
             hub.send_signal(signal.SIGTERM)
-            hub.communicate(timeout=30)
+            hub.communicate(timeout=120)
 
     first = whoami()
     assert first["role"] == "network_admin"

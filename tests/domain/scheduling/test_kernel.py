@@ -1,5 +1,8 @@
 """What the compiled core owes the rest: the one price formula, room to grow, and an end to every story."""
 
+import subprocess
+import sys
+from pathlib import Path
 from random import Random
 
 import pytest
@@ -115,13 +118,22 @@ def test_questions_that_share_a_place_in_the_memo_keep_their_own_answers() -> No
     assert [d.job_id for d in decisions if isinstance(d, Placed)] == ["a", "d"]
 
 
-def test_the_fingerprint_knows_every_compiled_function() -> None:
-    """A cache from another source is recognised: each function that is added gives another fingerprint."""
-    before = compiling.fingerprint()
-    assert compiling.fingerprint() == before
+def test_what_is_kept_is_stamped_with_every_file(tmp_path: Path) -> None:
+    files = [tmp_path / "a.py", tmp_path / "b.py"]
+    for file in files:
+        file.write_text("one")
+    before = compiling.stamp(files)
+    assert compiling.stamp(reversed(files)) == before
+    files[1].write_text("two")
+    assert compiling.stamp(files) != before
 
-    def added(number: int) -> int:
-        return number + 1
 
-    compiling.compiled(added)
-    assert compiling.fingerprint() != before
+@pytest.mark.parametrize("first", ["entries", "replaying"])
+def test_what_is_kept_serves_whoever_comes_in_whatever_order(first: str) -> None:
+    """A hub begins with one part of the kernel, a replay with another."""
+    kernel = "suanwang.domain.scheduling.kernel"
+    entries.price(1, 1, 1)
+    program = f"import {kernel}.{first}; from {kernel}.entries import price; price(1, 1, 1)"
+    hits = "print(sum(price.stats.cache_hits.values()), sum(price.stats.cache_misses.values()))"
+    done = subprocess.run([sys.executable, "-c", f"{program}; {hits}"], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["1", "0"]

@@ -1,56 +1,47 @@
 """How functions are compiled, and how what was kept on disk is known to be of this source.
 
-Only entries are kept on disk: the compiler renews its cache when the file of an entry changes, not when a function that
-it calls does. A fingerprint of every compiled function and column, frozen into one more entry, shows a stale cache.
+Only entries are kept on disk. The compiler keeps an entry while the file of that entry is as it was, and does not see
+that a function which it calls, in another file, became another. So an entry is stamped with all files of the kernel.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from zlib import crc32
 
 from numba import njit
 
-from suanwang.domain.scheduling.kernel import columns
+from suanwang import units
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-_entries: list[Any] = []
-_source: list[object] = [value for name, value in sorted(vars(columns).items()) if isinstance(value, int | tuple)]
+
+def stamp(files: Iterable[Path]) -> int:
+    """Of their contents, in the order of their paths."""
+    found = 0
+    for file in sorted(files):
+        found = crc32(file.read_bytes(), found)
+    return found
 
 
-def _note(function: Callable[..., Any]) -> None:
-    code = function.__code__
-    _source.append((function.__qualname__, code.co_code, code.co_names, [repr(c) for c in code.co_consts]))
+_STAMP = stamp([*Path(__file__).parent.glob("*.py"), Path(units.__file__)])
 
 
 def compiled(function: F) -> F:
     """A part of entries, never called from Python."""
-    _note(function)
     return cast(F, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)(function))
 
 
 def inlined(function: F) -> F:
     """A part that is copied into its callers: the tables are many words to hand over, more than a small part does."""
-    _note(function)
     options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
     return cast(F, njit(forceinline=True, **options)(function))
 
 
 def entry(function: F) -> F:
     """Called from Python, kept on disk."""
-    _note(function)
     dispatcher = njit(cache=True, error_model="numpy", _nrt=False)(function)
-    _entries.append(dispatcher)
+    # Private, and the one place where the compiler has its stamp; a release without it fails here, at once.
+    kept = dispatcher._cache._cache_file
+    kept._source_stamp = (kept._source_stamp, _STAMP)
     return cast(F, dispatcher)
-
-
-def fingerprint() -> int:
-    """Of everything compiled so far."""
-    return crc32(repr(_source).encode())
-
-
-def forget_stale(kept_fingerprint: int, present_fingerprint: int) -> None:
-    """Compile all entries anew if they were kept from another source."""
-    if kept_fingerprint != present_fingerprint:
-        for dispatcher in _entries:
-            dispatcher.recompile()

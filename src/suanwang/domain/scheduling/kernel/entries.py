@@ -17,7 +17,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     Array,
     Tables,
 )
-from suanwang.domain.scheduling.kernel.compiling import compiled, entry, fingerprint, forget_stale
+from suanwang.domain.scheduling.kernel.compiling import compiled, entry
 from suanwang.domain.scheduling.kernel.filling import fill_up, fill_up_anew
 from suanwang.domain.scheduling.kernel.fit import match, price_fen, survey
 from suanwang.domain.scheduling.kernel.gate import may_change, open_gate, pools_in_bits, without
@@ -291,14 +291,3 @@ def fill(t: Tables) -> None:
 @entry
 def price(fen_per_chip_hour: int, chips: int, seconds: int) -> int:
     return price_fen(fen_per_chip_hour, chips, seconds)
-
-
-_FINGERPRINT = fingerprint()
-
-
-@entry
-def _kept_fingerprint() -> int:
-    return _FINGERPRINT
-
-
-forget_stale(_kept_fingerprint(), _FINGERPRINT)
