@@ -86,7 +86,7 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
         time.sleep(6)
         assert process.poll() is None, process.stderr.read() if process.stderr else ""
         process.send_signal(signal.SIGINT)
-        _stdout, stderr = process.communicate(timeout=30)
+        _stdout, stderr = process.communicate(timeout=120)
     finally:
         process.kill()
     assert process.returncode == 130
