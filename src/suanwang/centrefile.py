@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from suanwang.boundedyaml import load_yaml
-from suanwang.domain.centre import MAX_CHIPS_PER_NODE, MAX_NODES_PER_POOL, Node
+from suanwang.domain.centre import MAX_CHIPS_PER_NODE, MAX_MEMORY_GIB_PER_NODE, MAX_NODES_PER_POOL, Node
 from suanwang.errors import InvalidInput
 from suanwang.units import duration_s
 from suanwang.wire import NewCentre, NewNodes, NewPool
@@ -98,7 +98,9 @@ def _pool(where: str, line: Mapping[str, Any], driver: str) -> NewPool:
     return NewPool(
         id=read_id(f"{where}.id", line.get("id")),
         chip=read_id(f"{where}.chip", line.get("chip")),
-        nodes=tuple(NewNodes(name=node.name, chips=node.chips, cpus=node.cpus) for node in nodes),
+        nodes=tuple(
+            NewNodes(name=node.name, chips=node.chips, cpus=node.cpus, memory_gib=node.memory_gib) for node in nodes
+        ),
         fen_per_chip_hour=read_whole(f"{where}.offer.fen_per_chip_hour", price, 0, MAX_FEN_PER_CHIP_HOUR),
         max_walltime_s=_walltime_s(f"{where}.offer.max_walltime", terms.get("max_walltime")),
         bills_lost_work=bills_lost_work,
@@ -125,6 +127,7 @@ def _require_known(where: str, line: Mapping[str, Any], known: Iterable[str]) ->
 
 def read_nodes(where: str, value: object) -> tuple[Node, ...]:
     """Nodes as a centre file writes them: a list of `{name, chips, cpus}`, or `{count, prefix, chips, cpus}`.
+    `memory_gib` of a node may be added; where it is not, jobs are not matched by memory.
 
     The second form makes names of the prefix and numbers from 1. Raises InvalidInput naming the field under `where`.
     """
@@ -146,7 +149,11 @@ def read_nodes(where: str, value: object) -> tuple[Node, ...]:
 
 def _node(where: str, line: Mapping[str, Any], name: str) -> Node:
     chips = read_whole(f"{where}.chips", line.get("chips"), 1, MAX_CHIPS_PER_NODE)
-    return Node(name, chips, read_whole(f"{where}.cpus", line.get("cpus", 1), 1, MAX_CPUS_PER_NODE))
+    cpus = read_whole(f"{where}.cpus", line.get("cpus", 1), 1, MAX_CPUS_PER_NODE)
+    memory_gib = None
+    if line.get("memory_gib") is not None:
+        memory_gib = read_whole(f"{where}.memory_gib", line["memory_gib"], 1, MAX_MEMORY_GIB_PER_NODE)
+    return Node(name, chips, cpus, memory_gib)
 
 
 def mapping(where: str, value: object) -> Mapping[str, Any]:

@@ -20,6 +20,7 @@ _ADVICE = (
 
 _PLACEMENT = {
     "FITS": (mark("can take it at {fen_per_chip_hour} yuan per chip-hour"), mark("can take it")),
+    "NOT_FORESEEN": (mark("can take it, but more than {looked_at} jobs wait ahead: its start cannot be foreseen"),),
     "CHIP_MISMATCH": (mark("it has {chip}, the job asks for {wanted}"),),
     "NODE_TOO_SMALL": (
         mark(
@@ -27,6 +28,7 @@ _PLACEMENT = {
             "the job needs {wanted_chips_per_node} and {wanted_cpus_per_node}"
         ),
     ),
+    "NODE_MEMORY_TOO_SMALL": (mark("its nodes have {memory_gib} GiB of memory, the job needs {wanted_memory_gib}"),),
     "TOO_FEW_NODES": (mark("{fitting_nodes} of its nodes are large enough, the job needs {wanted_nodes}"),),
     "WALLTIME_OVER_LIMIT": (mark("it takes jobs of at most {max_walltime_s}, the job asks for {wanted_walltime_s}"),),
     "OTHER_CENTRE_PINNED": (mark("the job is pinned to {wanted}"),),
@@ -138,6 +140,20 @@ _VOUCHERS = {
     }.items()
 }
 
+_INVENTORY = {
+    "POOL_NOT_FOUND": (mark("the agent knows no pool {pool}"),),
+    "POOL_CHIP_DIFFERS": (mark("{pool} is offered with {chip}, its agent finds {found_chip}"),),
+    "NODE_NOT_FOUND": (mark("node {node} of {pool} is offered and not found"),),
+    "NODE_DOWN": (mark("node {node} of {pool} is down"),),
+    "NODE_DIFFERS": (
+        mark(
+            "node {node} of {pool} is offered with {chips} chips and {cpus} CPUs, "
+            "its agent finds {found_chips} and {found_cpus}"
+        ),
+    ),
+    "NODE_NOT_OFFERED": (mark("node {node} of {pool} is found and not offered"),),
+}
+
 _MORE_ERRORS = {
     "INVALID_INPUT": (
         mark("{field}: {value} is not allowed; {allowed}"),
@@ -149,6 +165,24 @@ _MORE_ERRORS = {
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
     "ID_TAKEN": (mark("the id {id} is taken"),),
+    "SECRET_SHOWN_ONCE": (
+        mark("token {token} was issued by this call and its secret shown once; revoke it and issue another"),
+    ),
+    "LIVE_JOBS_QUOTA": (
+        mark("you have {live} jobs that are not over and ask for {asked} more; {limit} are allowed at once"),
+    ),
+    "BLOB_QUOTA": (
+        mark(
+            "a file of {size_bytes} bytes is too much: your files are {used_bytes} bytes, {limit_bytes} are allowed; "
+            "files that no live job needs go by themselves after some days"
+        ),
+    ),
+    "NODE_IN_USE": (
+        mark(
+            "jobs run on {taken} chips of node {node} of {pool}, which would have {chips}: "
+            "keep its name and its chips until they have ended, or drain the centre first"
+        ),
+    ),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
     "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
     "BRAIN_STARTING": (mark("the hub is starting; ask again in a second"),),
@@ -166,7 +200,7 @@ _MORE_ERRORS = {
     "BUG": (mark("the hub made a mistake; its log knows it as incident {incident}"),),
 }
 
-SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(_PLACEMENT | _JOBS | _VOUCHERS)
+SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(_PLACEMENT | _JOBS | _VOUCHERS | _INVENTORY)
 """Reasons: why a job is where it is, why a claim got what it got."""
 ERRORS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     _MORE_ERRORS | {code: _JOBS[code] for code in ("NO_POOL", "INSUFFICIENT_VALUE")}

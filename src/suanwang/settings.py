@@ -20,6 +20,12 @@ class Settings:
     port: int
     unseen_after_s: int
     """A centre that did not sync for so long is shown as unseen; nothing else changes."""
+    keep_days: int = 30
+    """Answers to calls (for whoever sends them again) and files that no live job needs are kept so long."""
+    live_jobs_quota: int = 50_000
+    """A tenant has at most so many jobs that are not over."""
+    blob_quota_mib: int = 20_480
+    """A tenant's uploaded files are at most so large together."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
@@ -30,6 +36,9 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         host=environment.get("SUANWANG_HOST") or "127.0.0.1",
         port=_whole_number(environment, "SUANWANG_PORT", 7700, most=65_535),
         unseen_after_s=_whole_number(environment, "SUANWANG_UNSEEN_AFTER_S", 30, most=10**9),
+        keep_days=_whole_number(environment, "SUANWANG_KEEP_DAYS", 30, most=36_500),
+        live_jobs_quota=_whole_number(environment, "SUANWANG_LIVE_JOBS_QUOTA", 50_000, most=10**9),
+        blob_quota_mib=_whole_number(environment, "SUANWANG_BLOB_QUOTA_MIB", 20_480, most=10**9),
     )
 
 

@@ -319,6 +319,7 @@ class NewNodes(Request, frozen=True, kw_only=True):
     name: str
     chips: int
     cpus: int = 1
+    memory_gib: int | None = None
 
 
 class NewPool(Request, frozen=True, kw_only=True):
@@ -371,6 +372,8 @@ class CentreLine:
     agent_release: str
     driver: str
     pools: list[PoolLine]
+    warnings: list[Reason] = field(default_factory=list)
+    """Where what the agent finds differs from what the centre offers."""
 
 
 # Vouchers ------------------------------------------------------------------------------------------------------------

@@ -36,7 +36,7 @@ class Served:
 
     async def token(self, actor: Actor) -> str:
         admin, secret = Actor("t", network.NETWORK_ID, Role.NETWORK_ADMIN), new_secret()
-        await network.issue_token(self.hub.db, admin, actor, secret, "", None, START_S)
+        await network.issue_token(self.hub.db, admin, actor, secret, "", None, self.net.call(admin), START_S)
         return secret
 
 

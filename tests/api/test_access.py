@@ -72,7 +72,9 @@ async def test_a_revoked_token_ends_at_once(served: Served) -> None:
     async with served.client(served.secrets[Role.TENANT_MEMBER]) as member:
         me = (await member.get("/v1/me")).json()
         async with served.client(served.secrets[Role.NETWORK_ADMIN]) as admin:
-            assert (await admin.delete(f"/v1/tokens/{me['token_id']}")).status_code == 200
+            assert (
+                await admin.delete(f"/v1/tokens/{me['token_id']}", headers={"idempotency-key": "k"})
+            ).status_code == 200
         assert (await member.get("/v1/me")).status_code == 401
 
 

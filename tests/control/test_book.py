@@ -16,7 +16,7 @@ from suanwang.store import ledger
 from suanwang.store.posting import post
 from suanwang.testing.network import START_S, SmallNetwork
 
-RECORDED = ("account", "ledger_transaction", "transfer", "usage", "charge", "event")
+RECORDED = ("account", "ledger_transaction", "transfer", "usage", "charge", "event", "node_capacity")
 
 
 async def record(net: SmallNetwork, *transactions: Transaction) -> None:
@@ -88,7 +88,7 @@ async def test_what_is_recorded_stays_even_for_the_owner(net: SmallNetwork, tabl
     await record(net, top_up(100))
     owner = await asyncpg.connect(net.db.url)
     columns = {"transfer": "amount_fen = amount_fen", "usage": "chips = chips", "charge": "chip_s = chip_s"}
-    columns["event"] = "at_s = at_s"
+    columns["event"] = columns["node_capacity"] = "at_s = at_s"
     statement = change.format(table).replace("id = id", columns.get(table, "kind = kind"))
     try:
         with pytest.raises(asyncpg.PostgresError) as refused:

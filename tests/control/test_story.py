@@ -403,7 +403,7 @@ async def test_a_centre_whose_agent_never_spoke_and_a_new_pool_of_a_drained_one_
         assert await attempts.live(tx) == []
     await net.turn()
     assert len(net.centres["east"].live) == 1
-    await network.set_drained(net.db, ADMIN, "east", True, net.now_s)
+    await network.set_drained(net.db, ADMIN, "east", True, net.call(ADMIN), net.now_s)
     await net.offer("east", pool_id="east-new", nodes=4, chips=8)
     await net.submit(tenant, job_spec())
     await net.turn()

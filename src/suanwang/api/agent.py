@@ -8,9 +8,10 @@ from litestar import Request, Response, get, post, put
 
 from suanwang.api.access import AGENT, TENANTS, hub_of
 from suanwang.control import sync
+from suanwang.control.blob import put_blob as put_file
 from suanwang.control.daemon import Hub
 from suanwang.domain.tenant import Actor, Role
-from suanwang.errors import InvalidInput, NotFound
+from suanwang.errors import NotFound
 from suanwang.protocol import MAX_BLOB_BYTES, LogRequest, RunOrder, StopOrder, SyncReply, SyncRequest
 from suanwang.store import blob
 
@@ -64,12 +65,8 @@ async def _something_new(
 @put("/v1/blobs", opt={"may": TENANTS | AGENT}, status_code=200, request_max_body_size=MAX_BLOB_BYTES)
 async def put_blob(request: Request[Actor, Any, Any]) -> dict[str, str]:
     """Upload a small file: a working directory or a checkpoint. Its SHA-256 is its name: repeating changes nothing."""
-    body = await request.body()
-    if not body:
-        raise InvalidInput("body", "", "at least one byte")
     hub = hub_of(request)
-    async with hub.db.transaction() as tx:
-        return {"sha256": await blob.insert(tx, request.user.organisation_id, body, hub.clock())}
+    return {"sha256": await put_file(hub.db, request.user, await request.body(), hub.quotas, hub.clock())}
 
 
 @get("/v1/blobs/{sha256_hex:str}", opt={"may": TENANTS | AGENT}, media_type="application/octet-stream")

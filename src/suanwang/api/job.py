@@ -13,14 +13,14 @@ from suanwang.api.access import JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, cal
 from suanwang.api.receipt import read_receipt
 from suanwang.control import quote as quotes
 from suanwang.control import submit
-from suanwang.domain.job import MAX_COUNT, BlobWorkdir, JobSpec, JobState, Phase, Variant
+from suanwang.domain.job import MAX_COUNT, JobSpec, JobState, Phase, Variant
 from suanwang.domain.tenant import Actor, Role, may_see_tenant
 from suanwang.errors import InvalidInput, NotFound, Unreachable
 from suanwang.protocol import LogRequest
 from suanwang.store import attempt as attempts
-from suanwang.store import blob, centre, event
+from suanwang.store import centre, event
 from suanwang.store import job as jobs
-from suanwang.store.db import Connection, Database, Row, from_json
+from suanwang.store.db import Connection, Row, from_json
 from suanwang.taskfile import TaskOverrides, read_task
 from suanwang.wire import (
     EventLine,
@@ -106,20 +106,8 @@ async def submit_jobs(request: Request[Actor, Any, Any], data: Submission) -> Su
         notices += found
         if len(specs) > MAX_COUNT:
             raise InvalidInput("jobs", len(specs), f"at most {MAX_COUNT} jobs in one call")
-    await _require_workdirs(hub.db, request.user, specs)
     submitted = await hub.submissions.submit(submit.Submission(request.user, specs, await call_of(request)))
     return Submitted(submitted, notices[:100])
-
-
-async def _require_workdirs(db: Database, actor: Actor, specs: list[JobSpec]) -> None:
-    """A working directory must be there and be the tenant's own, or another's files could be read through a job."""
-    named = {spec.workdir.sha256 for spec in specs if isinstance(spec.workdir, BlobWorkdir)}
-    if not named:
-        return
-    async with db.transaction() as tx:
-        for sha256 in named:
-            if not await blob.owned_by(tx, sha256, actor.organisation_id):
-                raise NotFound(f"no uploaded file {sha256}; upload the working directory first", sha256=sha256)
 
 
 @get("/v1/jobs", opt={"may": JOB_READERS})
@@ -134,24 +122,26 @@ async def list_jobs(
     """Newest first. A tenant sees its own, a centre's operator those at its centres, oversight all."""
     actor = request.user
     tenant_id = actor.organisation_id if actor.role in TENANTS else None
+    centre_ids = None if centre_id is None else [centre_id]
     async with hub_of(request).db.transaction(snapshot=True) as tx:
         if actor.role is Role.CENTRE_OPERATOR:
-            centre_id = await _own_centre(tx, actor, centre_id)
+            centre_ids = await _own_centres(tx, actor, centre_id)
         rows = await jobs.listed(
-            tx, tenant_id, [str(s) for s in states] if states else None, before, limit + 1, centre_id
+            tx, tenant_id, [str(s) for s in states] if states else None, before, limit + 1, centre_ids
         )
-        counted = await jobs.count_states(tx, tenant_id, centre_id)
+        counted = await jobs.count_states(tx, tenant_id, centre_ids)
     more = rows[limit - 1]["number"] if len(rows) > limit else None
     return JobList([_line(row) for row in rows[:limit]], counted, more)
 
 
-async def _own_centre(tx: Connection, actor: Actor, centre_id: str | None) -> str:
+async def _own_centres(tx: Connection, actor: Actor, centre_id: str | None) -> list[str]:
+    """All centres of an operator's organisation, or the one that is asked for. Raises NotFound."""
     own = [one.centre.id for one in await centre.centres(tx) if one.organisation_id == actor.organisation_id]
-    if centre_id is None and own:
-        return own[0]
+    if centre_id is None:
+        return own
     if centre_id not in own:
         raise NotFound(f"no centre {centre_id} of yours", centre=centre_id)
-    return centre_id
+    return [centre_id]
 
 
 def _line(row: Row) -> JobLine:

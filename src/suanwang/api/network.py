@@ -10,6 +10,7 @@ from litestar import Request, delete, get, post
 from suanwang import __version__
 from suanwang.api.access import ADMIN, ANYBODY, OPERATORS, PUBLIC, TENANTS, TOKEN_ISSUERS, call_of, hub_of
 from suanwang.control import network
+from suanwang.control.inventory import differences
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
 from suanwang.domain.tenant import Actor, Organisation
@@ -57,16 +58,16 @@ async def add_organisation(request: Request[Actor, Any, Any], data: NewOrganisat
 
 @post("/v1/tokens", opt={"may": TOKEN_ISSUERS}, status_code=201)
 async def issue_token(request: Request[Actor, Any, Any], data: NewToken) -> IssuedToken:
-    """The secret is shown this once. Sent again, it makes another token: revoke the one that was lost."""
+    """The secret is shown this once. The same key again answers SECRET_SHOWN_ONCE with the token's id to revoke."""
     hub = hub_of(request)
-    await call_of(request)
+    call = await call_of(request)
     now_s = hub.clock()
     if data.valid_for_s is not None and not 0 < data.valid_for_s <= MAX_TOKEN_LIFE_S:
         raise InvalidInput("valid_for_s", data.valid_for_s, f"1 to {MAX_TOKEN_LIFE_S} seconds")
     secret = new_secret()
     new = Actor("", data.organisation_id, data.role, data.centre_id)
     expires_s = None if data.valid_for_s is None else now_s + data.valid_for_s
-    token_id = await network.issue_token(hub.db, request.user, new, secret, data.label, expires_s, now_s)
+    token_id = await network.issue_token(hub.db, request.user, new, secret, data.label, expires_s, call, now_s)
     return IssuedToken(token_id, secret)
 
 
@@ -77,7 +78,8 @@ def new_secret() -> str:
 @delete("/v1/tokens/{token_id:str}", opt={"may": ADMIN}, status_code=200)
 async def revoke_token(request: Request[Actor, Any, Any], token_id: str) -> dict[str, str]:
     hub = hub_of(request)
-    await network.revoke_token(hub.db, request.user, parse_id(token_id, "token"), hub.clock())
+    call = await call_of(request)
+    await network.revoke_token(hub.db, request.user, parse_id(token_id, "token"), call, hub.clock())
     request.app.state.doorkeeper.forget()
     return {"revoked": token_id}
 
@@ -124,7 +126,7 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
             pool.id,
             data.id,
             pool.chip,
-            tuple(Node(node.name, node.chips, node.cpus) for node in pool.nodes),
+            tuple(Node(node.name, node.chips, node.cpus, node.memory_gib) for node in pool.nodes),
             Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work),
         )
         for pool in data.pools
@@ -172,6 +174,7 @@ def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, 
             )
             for pool in pools
         ],
+        warnings=differences(pools, record.inventory),
     )
 
 
@@ -188,8 +191,7 @@ async def resume(request: Request[Actor, Any, Any], centre_id: str) -> dict[str,
 
 async def _set_drained(request: Request[Actor, Any, Any], centre_id: str, *, drained: bool) -> dict[str, str]:
     hub = hub_of(request)
-    await call_of(request)
-    await network.set_drained(hub.db, request.user, centre_id, drained, hub.clock())
+    await network.set_drained(hub.db, request.user, centre_id, drained, await call_of(request), hub.clock())
     hub.news.set()
     return {"id": centre_id, "state": "drained" if drained else "resumed"}
 

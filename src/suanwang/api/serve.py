@@ -17,10 +17,12 @@ from suanwang.api.network import new_secret
 from suanwang.catalogue import read_catalogue
 from suanwang.control import daemon, network
 from suanwang.control.daemon import Hub
+from suanwang.domain.tenant import Quotas
 from suanwang.errors import Failed, Unreachable
 from suanwang.settings import Settings
 from suanwang.store import db, embedded
 from suanwang.store.migrate import migrate
+from suanwang.units import BYTES_PER_MIB, SECONDS_PER_DAY
 
 log = logging.getLogger("suanwang.hub")
 DATABASE_FOLDER = "database"
@@ -43,7 +45,14 @@ async def run_hub(settings: Settings, *, keep: Callable[[str, str], None], ready
         await migrate(url)
         database = await db.connect(url)
         try:
-            hub = Hub(database, read_catalogue(), lambda: int(time.time()), settings.unseen_after_s)
+            hub = Hub(
+                database,
+                read_catalogue(),
+                lambda: int(time.time()),
+                settings.unseen_after_s,
+                quotas=Quotas(settings.live_jobs_quota, settings.blob_quota_mib * BYTES_PER_MIB),
+                keep_s=settings.keep_days * SECONDS_PER_DAY,
+            )
             if not await network.is_founded(database):
                 secret = new_secret()
                 keep(public_url, secret)

@@ -11,7 +11,7 @@ from suanwang.cli.screen import pairs, plain, table
 from suanwang.cli.session import Session, hub_command
 from suanwang.errors import NotFound
 from suanwang.i18n import _, named
-from suanwang.words import NOTHING, duration, instant, money, word
+from suanwang.words import NOTHING, duration, instant, money, say, word
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -126,4 +126,5 @@ def centre_view(centre: "CentreLine") -> "RenderableType":
             (_("driver"), centre.driver or NOTHING),
         ]
     )
-    return Group(head, centre_table([centre]))
+    warnings = [plain(_("warning: {text}").format(text=say(one))) for one in centre.warnings]
+    return Group(head, centre_table([centre]), *warnings)

@@ -21,6 +21,7 @@ from suanwang.cli.programme import programme_app
 from suanwang.cli.quote import add_quote
 from suanwang.cli.replay import HELP as REPLAY_HELP
 from suanwang.cli.replay import replay
+from suanwang.cli.reproduce import reproduce_app
 from suanwang.cli.submit import add_submit
 from suanwang.cli.token import token_app
 from suanwang.cli.up import HELP as UP_HELP
@@ -76,6 +77,7 @@ def make_app() -> typer.Typer:
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
     app.command("replay", help=REPLAY_HELP)(replay)
+    app.add_typer(reproduce_app, name="reproduce")
     return app
 
 

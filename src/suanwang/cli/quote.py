@@ -33,6 +33,10 @@ HELP = with_examples(
 )
 
 
+NEVER = 2**62
+"""Where a start cannot be foreseen."""
+
+
 def add_quote(app: typer.Typer) -> None:
     @hub_command(app, "quote", help=HELP)
     async def quote(
@@ -63,8 +67,8 @@ def best_line(lines: "list[QuoteLine]", objective: str | None) -> "QuoteLine | N
     """Of the centres that accept: the soonest start if that was asked for, else the least that the tenant bears."""
     accepted = [line for line in lines if line.accepted]
     if objective == "soonest":
-        return min(accepted, key=lambda line: (line.start_s or 0, line.own_fen or 0), default=None)
-    return min(accepted, key=lambda line: (line.own_fen or 0, line.start_s or 0), default=None)
+        return min(accepted, key=lambda line: (line.start_s or NEVER, line.own_fen or 0), default=None)
+    return min(accepted, key=lambda line: (line.own_fen or 0, line.start_s or NEVER), default=None)
 
 
 def quote_table(answer: "Quote", objective: str | None = None) -> "RenderableType":
@@ -96,7 +100,7 @@ def _row(line: "QuoteLine", best: bool, now_s: int) -> list[str]:
 
 
 def _below(answer: "Quote", best: "QuoteLine | None", objective: str | None) -> list[str]:
-    refused = [line for line in answer.lines if not line.accepted]
+    refused = [line for line in answer.lines if not line.accepted or line.start_s is None]
     found = [plain(f"{named(line.centre_name, line.centre_name_zh)}: {say(line.reason)}") for line in refused]
     if best is None:
         found.append(_("No centre accepts this job as it is."))

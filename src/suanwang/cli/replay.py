@@ -108,7 +108,7 @@ def replay(
 ) -> None:
     screen = Screen(json)
     with errors_told(screen):
-        with _packages():
+        with packages_of_replay():
             from suanwang.replay.policyfile import choose_policy
             from suanwang.replay.study import read_study
         name, chosen = choose_policy(policy, order=order, depth=depth, placement=placement)
@@ -157,7 +157,7 @@ def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool,
 
 
 @contextmanager
-def _packages() -> Iterator[None]:
+def packages_of_replay() -> Iterator[None]:
     """The command line is whole without the packages of replay."""
     try:
         yield

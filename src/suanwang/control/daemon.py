@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from suanwang.control import submit, sync, voucher
+from suanwang.control import blob, submit, sync, voucher
 from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain, awaken, schedule
 from suanwang.control.submit import Submission
@@ -20,15 +20,18 @@ from suanwang.domain.scheduling.events import Ask, AskVariant, JobQueued, PoolSe
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import quote, step
 from suanwang.domain.scheduling.state import State
+from suanwang.domain.tenant import Quotas
 from suanwang.errors import Conflict, SuanwangError, Unreachable
 from suanwang.protocol import LogChunk, LogRequest
 from suanwang.store.db import Database
+from suanwang.units import SECONDS_PER_DAY
 from suanwang.wire import SubmittedJob
 
 log = logging.getLogger("suanwang.hub")
 THINK_AT_LEAST_EVERY_S = 1.0
 THINK_AGAIN_AFTER_S = 0.05
 LOOK_AROUND_EVERY_S = 1.0
+CLEAN_UP_EVERY_S = 3_600.0  # house: a pause of the loop, not a conversion
 PAUSE_AFTER_TROUBLE_S = 0.5
 MAX_JOBS_TOGETHER = 1_000
 """How many jobs of several calls go into one transaction; a single call may be larger."""
@@ -110,6 +113,9 @@ class Hub:
     logs: LogDesk = field(default_factory=LogDesk)
     market: Market = field(default_factory=Market)
     submissions: SubmissionDesk = field(default_factory=SubmissionDesk)
+    quotas: Quotas = field(default_factory=Quotas)
+    keep_s: int = 30 * SECONDS_PER_DAY
+    """How long answers to calls and files that nobody needs are kept."""
 
     def bell(self, centre_id: str) -> asyncio.Event:
         return self.orders.setdefault(centre_id, asyncio.Event())
@@ -142,6 +148,7 @@ async def run(hub: Hub) -> None:
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(_think(hub))
         tasks.create_task(_look_around(hub))
+        tasks.create_task(_keep_house(hub))
         for _ in range(CLERKS):
             tasks.create_task(_take_submissions(hub))
 
@@ -173,7 +180,9 @@ async def _take_submissions(hub: Hub) -> None:
         together = [submission for submission, _ in taken]
         outcomes: list[list[SubmittedJob] | Exception] = []
         try:
-            outcomes += await submit.submit_together(hub.db, hub.catalogue, hub.market, together, hub.clock())
+            outcomes += await submit.submit_together(
+                hub.db, hub.catalogue, hub.market, together, hub.clock(), hub.quotas
+            )
         except Exception as error:  # whoever called hears of it
             outcomes += [error] * len(taken)
         hub.news.set()
@@ -198,6 +207,20 @@ async def _look_around(hub: Hub) -> None:
         except Exception as error:  # tried again at the next look
             _tell(error, "looking around failed")
         await asyncio.sleep(LOOK_AROUND_EVERY_S)
+
+
+async def _keep_house(hub: Hub) -> None:
+    """What was kept long enough goes."""
+    while True:
+        try:
+            gone = await blob.clean_up(hub.db, hub.keep_s, hub.clock())
+            if gone.answers or gone.blobs:
+                log.info("cleaned up: %d answers, %d files, %d bytes", gone.answers, gone.blobs, gone.blob_bytes)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # tried again at the next round
+            _tell(error, "cleaning up failed")
+        await asyncio.sleep(CLEAN_UP_EVERY_S)
 
 
 def _tell(error: Exception, what: str) -> None:

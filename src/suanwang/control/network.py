@@ -11,7 +11,7 @@ from suanwang.errors import Conflict, InvalidInput, NotAllowed
 from suanwang.store import answer, centre, event
 from suanwang.store import organisation as organisations
 from suanwang.store.answer import Call
-from suanwang.store.db import Database
+from suanwang.store.db import Connection, Database
 from suanwang.store.event import NewEvent
 from suanwang.store.posting import post
 
@@ -53,14 +53,23 @@ async def add_organisation(db: Database, actor: Actor, new: Organisation, call: 
 
 
 async def issue_token(
-    db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, now_s: int
+    db: Database, actor: Actor, new: Actor, secret: str, label: str, expires_s: int | None, call: Call, now_s: int
 ) -> str:
     """A token for a role of an organisation. The secret is shown once, to the caller; only its hash is kept.
 
     Network admins issue any; a tenant's admin issues tokens of its own organisation, a centre's operator of its centre.
+    The same call again makes no second token, and cannot show the first one's secret, which nobody knows any more:
+    it raises Conflict (SECRET_SHOWN_ONCE) with the token's id, which can be revoked.
     """
     _check_may_issue(actor, new)
     async with db.transaction() as tx:
+        repeated = await answer.earlier(tx, call, str, now_s)
+        if repeated is not None:
+            raise Conflict(
+                f"token {repeated} was issued by this call and its secret shown once; revoke it and take a new key",
+                code="SECRET_SHOWN_ONCE",
+                token=repeated,
+            )
         owner = await organisations.organisation(tx, new.organisation_id)
         if ORGANISATION_KIND_OF_ROLE[new.role] is not owner.kind:
             fitting = sorted(role for role, kind in ORGANISATION_KIND_OF_ROLE.items() if kind is owner.kind)
@@ -74,6 +83,7 @@ async def issue_token(
         await organisations.insert_token(tx, token_id, secret, new, label, now_s, expires_s)
         body = {"token": str(token_id), "organisation": new.organisation_id, "role": new.role}
         await event.append(tx, now_s, actor.token_id, [NewEvent("token_issued", centre_id=new.centre_id, body=body)])
+        await answer.remember(tx, call, str(token_id))
     return str(token_id)
 
 
@@ -85,11 +95,14 @@ def _check_may_issue(actor: Actor, new: Actor) -> None:
         raise NotAllowed(f"a {actor.role} cannot issue a {new.role} token for {new.organisation_id}")
 
 
-async def revoke_token(db: Database, actor: Actor, token_id: UUID, now_s: int) -> None:
+async def revoke_token(db: Database, actor: Actor, token_id: UUID, call: Call, now_s: int) -> None:
     """Raises NotFound if no such token is in force."""
     async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
         await organisations.revoke_token(tx, token_id, now_s)
         await event.append(tx, now_s, actor.token_id, [NewEvent("token_revoked", body={"token": str(token_id)})])
+        await answer.remember(tx, call, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +118,11 @@ async def join_centre(
 ) -> None:
     """A centre joins with its offer, or changes it. Unseen until its agent speaks.
 
-    Raises InvalidInput naming the field, Conflict if an id belongs to somebody else.
+    A node keeps its name and at least the chips that live attempts have on it: were it taken away, renamed or shrunk
+    under them, its chips would be offered a second time under another name. Drain the centre, or let the jobs end, and
+    change it then. Fewer CPUs are taken at once: the brain leaves no room on such a node until its jobs have ended.
+
+    Raises InvalidInput naming the field, Conflict if an id belongs to somebody else or a node is in use.
     """
     new = joining.centre
     _check_id("centre.id", new.id)
@@ -133,20 +150,40 @@ async def join_centre(
         for pool in joining.pools:
             if not await centre.upsert_pool(tx, pool, now_s):
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
+            await _require_room_for_live(tx, pool)
         news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in joining.pools]
         await event.append(tx, now_s, actor.token_id, [NewEvent("centre_joined", centre_id=new.id), *news])
         await answer.remember(tx, call, {})
 
 
-async def set_drained(db: Database, actor: Actor, centre_id: str, drained: bool, now_s: int) -> None:
-    """A drained centre gets no new jobs; those it has run on."""
+async def _require_room_for_live(tx: Connection, pool: Pool) -> None:
+    over = await centre.nodes_taken_beyond(tx, pool)
+    if over:
+        raise Conflict(
+            f"jobs run on {over[0]['chips']} chips of node {over[0]['node']} of {pool.id}, which would have "
+            f"{over[0]['capacity']}: keep its name and its chips until they have ended",
+            code="NODE_IN_USE",
+            pool=pool.id,
+            node=over[0]["node"],
+            taken=over[0]["chips"],
+            chips=over[0]["capacity"],
+            nodes=[row["node"] for row in over],
+            jobs=list(over[0]["jobs"][:10]),
+        )
+
+
+async def set_drained(db: Database, actor: Actor, centre_id: str, drained: bool, call: Call, now_s: int) -> None:
+    """A drained centre gets no new jobs; those it has run on. The same call again changes nothing any more."""
     async with db.transaction() as tx:
+        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
+            return
         record = await centre.centre(tx, centre_id)
         if actor.role is Role.CENTRE_OPERATOR and record.organisation_id != actor.organisation_id:
             raise NotAllowed("an operator drains centres of its own organisation", centre=centre_id)
         if await centre.set_drained(tx, centre_id, drained):
             kind = "centre_drained" if drained else "centre_resumed"
             await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=centre_id)])
+        await answer.remember(tx, call, {})
 
 
 async def top_up(db: Database, actor: Actor, tenant_id: str, amount_fen: int, call: Call, now_s: int) -> None:

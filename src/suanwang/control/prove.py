@@ -15,9 +15,10 @@ STATEMENTS = {
     "holds_of_live_jobs": "value is on hold only for jobs that are not settled",
     "live_jobs_held": "no job is live without a hold",
     "jobs_settled": "every job that is over is settled",
-    "pools_never_overcommitted": "no pool ever had more chips placed than it has",
-    "nodes_never_overcommitted": "no node ever had more chips placed than it has",
+    "pools_never_overcommitted": "no pool ever had more chips placed than it had at that time",
+    "nodes_never_overcommitted": "no node ever had more chips placed than it had at that time",
     "attempts_one_at_a_time": "no job ever had two attempts at once",
+    "reports_applied": "every report that an agent sent is applied",
     "vouchers_whole": "of every voucher: granted = available + held + used + expired",
     "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
 }

@@ -14,25 +14,33 @@ from suanwang.store.centre import CentreRecord
 from suanwang.store.voucher import VoucherRecord
 from suanwang.wire import Notice, Quote, QuoteLine, Reason
 
+LAST = 2**62
+"""The number of a job that is not there yet: it comes after all that are."""
+
 
 async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], now_s: int) -> Quote:
     """One line per pool: accepted or refused and why, start, finish, price, voucher share, own share."""
     job_rules.check(spec)
-    ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s)
+    ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s, LAST)
     async with hub.db.transaction(snapshot=True) as tx:
         means = (await read_means(tx, hub.market, [tenant_id]))[tenant_id]
         records = {record.centre.id: record for record in await centre.centres(tx)}
-    paying = choose_voucher(means, spec, now_s)
     if hub.brain is None:
         raise Unreachable("the brain is starting; ask again in a second", code="BRAIN_STARTING")
     outlooks = {outlook.pool_id: outlook for outlook in outlook_of(hub.brain.state, hub.policy, now_s, ask)}
+    prices = tuple(
+        (pool.centre_id, price_fen)
+        for pool in means.offers.pools
+        if pool.id in outlooks and (price_fen := outlooks[pool.id].price_fen) is not None
+    )
+    paying = choose_voucher(means, spec, prices, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     lines = [
         _line(records[pool.centre_id], pool, outlooks[pool.id], paying, left_fen)
         for pool in means.offers.pools
         if pool.id in outlooks
     ]
-    lines.sort(key=lambda line: (not line.accepted, line.own_fen if line.own_fen is not None else 0, line.start_s or 0))
+    lines.sort(key=lambda line: (not line.accepted, line.own_fen or 0, line.start_s or LAST))
     return Quote(
         job_name=spec.name,
         walltime_s=spec.walltime_s,

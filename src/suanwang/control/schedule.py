@@ -1,6 +1,7 @@
 """The brain decides: events in, placements out, committed only where they still hold."""
 
 from dataclasses import dataclass, field
+from math import ceil
 from uuid import UUID
 
 from msgspec import Raw
@@ -22,7 +23,7 @@ from suanwang.store import job as jobs
 from suanwang.store.attempt import NewAttempt
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
-from suanwang.units import SECONDS_PER_HOUR
+from suanwang.units import BYTES_PER_GIB, SECONDS_PER_HOUR
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
@@ -39,6 +40,8 @@ class Brain:
     cursor: tuple[int, int]
     centre_of: dict[str, str] = field(default_factory=dict)
     """Pool -> centre."""
+    version_of: dict[str, int] = field(default_factory=dict)
+    """Pool -> the transaction that set it as it is known here."""
     seen: set[str] = field(default_factory=set)
     """Centres whose agent is heard; a new centre is not, until it speaks."""
     drained: set[str] = field(default_factory=set)
@@ -53,6 +56,7 @@ def ask_of(
     job_id: str,
     tenant_id: str,
     submitted_s: int,
+    arrival: int,
     attempt: int = 1,
     only_centre: str | None = None,
 ) -> Ask:
@@ -75,10 +79,26 @@ def ask_of(
                 v.cpus_per_node,
                 v.centre,
                 v.max_fen_per_hour,
+                ceil(v.memory_gib_per_node * BYTES_PER_GIB),
             )
             for i, v in enumerate(spec.variants)
         ),
         only_centre=only_centre,
+        arrival=arrival,
+    )
+
+
+def ask_again(record: jobs.JobRecord, catalogue: Catalogue, attempt: int, only_centre: str | None = None) -> Ask:
+    """What an attempt of a job that is recorded asks: it keeps its place in the queue."""
+    return ask_of(
+        record.spec,
+        catalogue,
+        str(record.id),
+        record.tenant_id,
+        record.submitted_s,
+        record.number,
+        attempt,
+        only_centre,
     )
 
 
@@ -90,13 +110,12 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
         brain = Brain(State(), epoch, (await event.horizon(tx) - 1, 2**62))
         for record in await centre.centres(tx):
             _centre_events(brain, record.centre.id, seen=not record.unseen, drained=record.drained)
-        known = [news for pool in await centre.pools(tx) for news in _pool_set(brain, pool)]
+        versions = await centre.versions(tx)
+        known = [news for pool in await centre.pools(tx) for news in _pool_set(brain, pool, versions[pool.id])]
         live = {str(job.id): job for job in await jobs.live(tx)}
         for row in await attempts.live(tx):
             owner = live[str(row["job_id"])]
-            ask = ask_of(
-                owner.spec, catalogue, str(owner.id), owner.tenant_id, owner.submitted_s, attempt=row["number"]
-            )
+            ask = ask_again(owner, catalogue, row["number"])
             end_s = row["expected_end_s"]
             known.append(
                 happened.AttemptRestored(
@@ -116,15 +135,7 @@ async def _queued_again(tx: Connection, brain: Brain, record: jobs.JobRecord, ca
     if checkpoint is not None:
         brain.resume[str(record.id)] = checkpoint
     only_centre = centre_id if checkpoint is not None and checkpoint.blob_sha256 is None else None
-    ask = ask_of(
-        record.spec,
-        catalogue,
-        str(record.id),
-        record.tenant_id,
-        record.submitted_s,
-        attempt=record.attempts + 1,
-        only_centre=only_centre,
-    )
+    ask = ask_again(record, catalogue, record.attempts + 1, only_centre)
     return happened.JobQueued(ask, record.queued_s)
 
 
@@ -170,7 +181,7 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:
         case "attempt_ended" if row.job_id and row.attempt:
             return [happened.AttemptEnded(row.job_id, row.attempt)]
         case "pool_set":
-            return _pool_set(brain, from_json(row.body, Pool))
+            return _pool_set(brain, from_json(row.body, Pool), row.xid)
         case "centre_seen" | "centre_unseen" if row.centre_id:
             return _centre_events(brain, row.centre_id, seen=row.kind == "centre_seen")
         case "centre_drained" | "centre_resumed" if row.centre_id:
@@ -187,8 +198,9 @@ class QueuedBody:
     resume_from: Checkpoint | None = None
 
 
-def _pool_set(brain: Brain, pool: Pool) -> list[Event]:
+def _pool_set(brain: Brain, pool: Pool, version: int) -> list[Event]:
     """A pool with the state of its centre, which it may have joined after that was said."""
+    brain.version_of[pool.id] = version
     centre_id = brain.centre_of[pool.id] = pool.centre_id
     return [
         happened.PoolSet(pool),
@@ -222,10 +234,15 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
         new_attempts: list[NewAttempt] = []
         reasons: list[tuple[UUID, int, str]] = []
         purses = await meter.open_purses(tx, locked.values())
+        # A pool that changed since it was read may not have these nodes any more: its change is in the trace, or soon.
+        versions = await centre.hold_versions(tx, sorted({decision.pool_id for decision in placed}))
         for decision in placed:
             record = locked.get(UUID(decision.job_id))
             if record is None or record.state is not JobState.QUEUED or record.attempts != decision.attempt - 1:
                 brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "JOB_CHANGED"))
+                continue
+            if versions[decision.pool_id] != brain.version_of[decision.pool_id]:
+                brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "POOL_CHANGED"))
                 continue
             body = to_json(decision)
             new_attempts.append(_attempt(brain, purses[record.id], decision, body))

@@ -10,14 +10,14 @@ from suanwang.control.schedule import QueuedBody, ask_of
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import ENDED_STATES, JobSpec, JobState, JobStep
+from suanwang.domain.job import ENDED_STATES, BlobWorkdir, JobSpec, JobState, JobStep
 from suanwang.domain.ledger import Transaction, identity, tenant_cash
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.scheduling.events import Ask
-from suanwang.domain.tenant import Actor, require_tenant
+from suanwang.domain.tenant import Actor, Quotas, require_tenant
 from suanwang.domain.voucher import usable, voucher_share_fen
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput, NotFound, Refused
-from suanwang.store import answer, event, ledger, voucher
+from suanwang.store import answer, blob, event, ledger, organisation, voucher
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store.answer import Call
@@ -29,6 +29,8 @@ from suanwang.store.voucher import VoucherRecord
 from suanwang.units import iso_utc, yuan
 from suanwang.wire import SubmittedJob
 
+TRIES = 3
+DEFAULT_QUOTAS = Quotas()
 COMPUTE_KIND = "intelligent"
 """What a job consumes, in the words of voucher rules."""
 
@@ -52,6 +54,9 @@ class Means:
     left_fen: dict[UUID, int]
     """Voucher -> fen that no job holds."""
     cash_fen: int
+    live_jobs: int = 0
+    files: frozenset[str] = frozenset()
+    """Of the working directories that are named: those that the tenant owns. Another's could be read through a job."""
 
 
 async def read_means(tx: Connection, market: Market, tenant_ids: list[str]) -> dict[str, Means]:
@@ -69,8 +74,11 @@ async def read_means(tx: Connection, market: Market, tenant_ids: list[str]) -> d
     }
 
 
-def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | None:
-    """The voucher that pays for a job: the one it names, or the first to end that fits. Raises NotFound, Refused."""
+def choose_voucher(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> VoucherRecord | None:
+    """The voucher that pays for a job: the one it names, or the first to end that bears a part of one of these prices.
+
+    Raises NotFound, Refused.
+    """
     if spec.voucher == "none":
         return None
     if spec.voucher is not None:
@@ -82,7 +90,10 @@ def choose_voucher(means: Means, spec: JobSpec, now_s: int) -> VoucherRecord | N
             raise Refused(f"voucher {spec.voucher} cannot pay for this job: {refusal.code}", code=refusal.code)
         return named[0]
     for record in means.vouchers:
-        if means.left_fen[record.id] > 0 and usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is None:
+        left_fen = means.left_fen[record.id]
+        if left_fen <= 0 or usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is not None:
+            continue
+        if any(shares_fen(record, left_fen, centre_id, price_fen)[0] for centre_id, price_fen in prices):
             return record
     return None
 
@@ -97,7 +108,7 @@ def shares_fen(paying: VoucherRecord | None, left_fen: int, centre_id: str, pric
 
 def terms_of(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> Terms:
     """Over all pools that could ever run it, by their prices: the dearest, because it is not placed yet."""
-    paying = choose_voucher(means, spec, now_s)
+    paying = choose_voucher(means, spec, prices, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     shares = [shares_fen(paying, left_fen, centre_id, price_fen) for centre_id, price_fen in prices]
     voucher_fen = max(part for part, _ in shares)
@@ -132,42 +143,71 @@ async def submit_jobs(
 
 
 async def submit_together(
-    db: Database, catalogue: Catalogue, market: Market, submissions: Sequence[Submission], now_s: int
+    db: Database,
+    catalogue: Catalogue,
+    market: Market,
+    submissions: Sequence[Submission],
+    now_s: int,
+    quotas: Quotas = DEFAULT_QUOTAS,
 ) -> list[list[SubmittedJob] | Refused]:
     """Several calls in one transaction: one commit for all of them, an answer for each. No key may be there twice.
 
     A call that is refused leaves no trace and does not touch the others.
     """
-    if len(submissions) > 1:
+    try:
+        return await _submit(db, catalogue, market, submissions, now_s, quotas)
+    except Refused:
+        pass  # the database refused one of them, and with it all: each for itself, then
+    return [await _submit_alone(db, catalogue, market, submission, now_s, quotas) for submission in submissions]
+
+
+async def _submit_alone(
+    db: Database, catalogue: Catalogue, market: Market, submission: Submission, now_s: int, quotas: Quotas
+) -> list[SubmittedJob] | Refused:
+    """One call, while no other of the same tenant is worked out.
+
+    Two calls that go on at once read the same means, and the database refuses the second what the first has taken: a
+    voucher, say, in whose place cash would have done. So its means are read again, and only what is read then counts.
+    """
+    tries = 0
+    while True:
+        tries += 1
         try:
-            return await _submit(db, catalogue, market, submissions, now_s)
-        except Refused:
-            pass  # the database refused one of them, and with it all: each for itself, then
-    outcomes: list[list[SubmittedJob] | Refused] = []
-    for submission in submissions:
-        try:
-            outcomes += await _submit(db, catalogue, market, [submission], now_s)
+            (outcome,) = await _submit(db, catalogue, market, [submission], now_s, quotas, alone=True)
         except Refused as no:
-            outcomes.append(no)
-    return outcomes
+            # A job that recovers and a voucher that ends do not wait for submissions: then it is tried once more.
+            if not isinstance(no, InsufficientValue) or tries == TRIES:
+                return no
+        else:
+            return outcome
 
 
 async def _submit(
-    db: Database, catalogue: Catalogue, market: Market, submissions: Sequence[Submission], now_s: int
+    db: Database,
+    catalogue: Catalogue,
+    market: Market,
+    submissions: Sequence[Submission],
+    now_s: int,
+    quotas: Quotas,
+    *,
+    alone: bool = False,
 ) -> list[list[SubmittedJob] | Refused]:
     """Raises Refused if the database refuses what looked right here."""
     async with db.transaction() as tx:
         calls = [submission.call for submission in submissions]
-        opened = await answer.open_all(tx, calls, now_s)
         tenant_ids = sorted({submission.actor.organisation_id for submission in submissions})
+        # Before the keys: who waits here holds nothing that others wait for.
+        await (organisation.lock if alone else organisation.share)(tx, tenant_ids)
+        opened = await answer.open_all(tx, calls, now_s)
         means = await read_means(tx, market, tenant_ids)
+        await _read_holdings(tx, means, submissions)
         outcomes: list[list[SubmittedJob] | Refused] = []
         accepted: dict[Call, list[_NewJob]] = {}
         for submission in submissions:
             call, tenant_id = submission.call, submission.actor.organisation_id
             try:
                 if call in opened:
-                    drawn, accepted[call] = _work_out(means[tenant_id], catalogue, submission, now_s)
+                    drawn, accepted[call] = _work_out(means[tenant_id], catalogue, submission, quotas, now_s)
                     means[tenant_id] = drawn
                     outcomes.append([one.answer for one in accepted[call]])
                 else:
@@ -180,17 +220,50 @@ async def _submit(
     return outcomes
 
 
+async def _read_holdings(tx: Connection, means: dict[str, Means], submissions: Sequence[Submission]) -> None:
+    """How many live jobs each tenant has, and which of the files that these calls name."""
+    live = await jobs.count_live(tx, list(means))
+    wanted = {
+        (submission.actor.organisation_id, spec.workdir.sha256)
+        for submission in submissions
+        for spec in submission.specs
+        if isinstance(spec.workdir, BlobWorkdir)
+    }
+    owned = await blob.hold(tx, sorted(wanted)) if wanted else set()
+    for tenant_id, own in means.items():
+        own.live_jobs = live.get(tenant_id, 0)
+        own.files = frozenset(digest for owner, digest in owned if owner == tenant_id)
+
+
+def _check_holdings(means: Means, specs: Sequence[JobSpec], quotas: Quotas) -> None:
+    """Calls that are under way at the same moment do not count each other. Raises Refused, NotFound."""
+    if means.live_jobs + len(specs) > quotas.live_jobs:
+        raise Refused(
+            f"you have {means.live_jobs} jobs that are not over and ask for {len(specs)} more; "
+            f"{quotas.live_jobs} are allowed at once",
+            code="LIVE_JOBS_QUOTA",
+            live=means.live_jobs,
+            asked=len(specs),
+            limit=quotas.live_jobs,
+        )
+    for spec in specs:
+        if isinstance(spec.workdir, BlobWorkdir) and spec.workdir.sha256.lower() not in means.files:
+            digest = spec.workdir.sha256
+            raise NotFound(f"no uploaded file {digest}; upload the working directory first", sha256=digest)
+
+
 async def _record(tx: Connection, accepted: "dict[Call, list[_NewJob]]", now_s: int) -> None:
     new_jobs = [one for found in accepted.values() for one in found]
-    await jobs.insert(tx, [one.new for one in new_jobs], now_s)
+    numbers = await jobs.insert(tx, [one.new for one in new_jobs], now_s)
+    asks = [replace(one.ask, arrival=numbers[one.new.id]) for one in new_jobs]
     await post(tx, [one.hold for one in new_jobs], now_s)
     await event.append(
         tx,
         now_s,
         "",
         [
-            NewEvent("job_submitted", str(one.new.id), body=QueuedBody(one.ask), actor=one.hold.actor)
-            for one in new_jobs
+            NewEvent("job_submitted", str(one.new.id), body=QueuedBody(ask), actor=one.hold.actor)
+            for one, ask in zip(new_jobs, asks, strict=True)
         ],
     )
     await answer.remember_all(tx, [(call, [one.answer for one in found]) for call, found in accepted.items()])
@@ -205,20 +278,23 @@ class _NewJob:
     answer: SubmittedJob
 
 
-def _work_out(means: Means, catalogue: Catalogue, submission: Submission, now_s: int) -> tuple[Means, list[_NewJob]]:
+def _work_out(
+    means: Means, catalogue: Catalogue, submission: Submission, quotas: Quotas, now_s: int
+) -> tuple[Means, list[_NewJob]]:
     """The jobs of one call, and what they leave of the tenant's means. Raises Refused."""
     actor, specs, call = submission.actor, submission.specs, submission.call
     require_tenant(actor, actor.organisation_id)
     if not 1 <= len(specs) <= job_rules.MAX_COUNT:
         raise InvalidInput("jobs", len(specs), f"1 to {job_rules.MAX_COUNT} jobs in one call")
-    left = replace(means, left_fen=dict(means.left_fen))
+    _check_holdings(means, specs, quotas)
+    left = replace(means, left_fen=dict(means.left_fen), live_jobs=means.live_jobs + len(specs))
     # A call of many jobs mostly repeats one spec: what is the same for all of them is worked out once.
     known: dict[int, tuple[Ask, Prices]] = {}
     found = []
     for number, spec in enumerate(specs):
         if id(spec) not in known:
             job_rules.check(spec)
-            nameless = ask_of(spec, catalogue, "", "", 0)
+            nameless = ask_of(spec, catalogue, "", "", 0, 0)
             known[id(spec)] = (nameless, means.offers.prices_fen(nameless, spec.name))
         nameless, prices = known[id(spec)]
         job_id = identity("job", actor.organisation_id, f"{call.key}/{number}")

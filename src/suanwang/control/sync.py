@@ -1,21 +1,24 @@
 """A centre's agent reports what it sees and asks what should be. Each report is applied once, in any order."""
 
-from dataclasses import dataclass, replace
+import logging
+from dataclasses import dataclass
 from uuid import UUID
 
 from suanwang.control import meter
-from suanwang.control.schedule import QueuedBody, ask_of, last_checkpoint
+from suanwang.control.inventory import differences
+from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
+from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, PHASE_RANK, JobSpec, JobState, JobStep, Phase
-from suanwang.domain.metering import Interval, new_usage
+from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, JobSpec, JobState, JobStep, Phase
 from suanwang.domain.tenant import Actor, require_centre
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput
 from suanwang.protocol import (
     MAX_REPORTS_PER_SYNC,
     PROTOCOL_VERSION,
     Checkpoint,
+    PoolReport,
     RefusedReport,
     Report,
     RunOrder,
@@ -25,15 +28,16 @@ from suanwang.protocol import (
 from suanwang.store import attempt as attempts
 from suanwang.store import centre, event
 from suanwang.store import job as jobs
-from suanwang.store.attempt import AttemptRecord, Observed
-from suanwang.store.db import Connection, Database, Row, from_json
+from suanwang.store import report as reports
+from suanwang.store.db import WHOLE_TRANSACTION_FAILS, Connection, Database, Row, from_json
 from suanwang.store.event import NewEvent
 from suanwang.store.job import JobRecord, StateChange
-from suanwang.store.posting import post
+from suanwang.store.posting import check_now, post
+from suanwang.store.report import Key
 
-MAX_INSTANT_S = 2**40
+log = logging.getLogger("suanwang.hub")
 MAX_NAME_LENGTH = 200
-MAX_DETAIL_LENGTH = 4_000
+MAX_CAUSE_LENGTH = 500
 ONE_AGENT_FOR_S = 30
 """A new journal takes over a centre only when the old one has been silent for so long."""
 MAX_CLOCK_DIFFERENCE_S = 2
@@ -53,6 +57,9 @@ async def take_reports(
 ) -> Taken:
     """Apply what an agent saw: states, usage, charges, ends, recoveries, all in one transaction.
 
+    A report that cannot be applied (the book refuses its charge, a bug) leaves no trace of its own and does not touch
+    the others. It is kept, told as `report_failed`, shown by the proofs, and tried again at the centre's next sync.
+
     Raises NotAllowed if the token speaks for another centre, InvalidInput for a message that cannot be.
     """
     require_centre(actor, centre_id)
@@ -62,11 +69,14 @@ async def take_reports(
         offset_s = 0
     async with db.transaction() as tx:
         news = await _greet(tx, actor, centre_id, request, offset_s, now_s)
-        refused, seen, records = await _judge(tx, centre_id, request.reports, offset_s, now_s)
-        if seen:
-            news += await _apply(tx, catalogue, seen, records, now_s)
         await event.append(tx, now_s, actor.token_id, news)
-    return Taken(tuple(refused), bool(news))
+        sound, refused = sift(request.reports, offset_s, now_s)
+        kept = await reports.kept(tx, centre_id)
+        seen, records = await _judge(tx, centre_id, [*kept, *sound], refused)
+        told, failed = await _apply_all(tx, catalogue, actor, seen, records, now_s)
+        await _keep_failed(tx, actor, failed, now_s)
+        await _drop_kept(tx, actor, kept, failed, now_s)
+    return Taken(tuple(refused), told or bool(news))
 
 
 def _check(request: SyncRequest) -> None:
@@ -104,139 +114,131 @@ async def _greet(
             )
         body = {"before": agent_before, "now": request.agent_id}
         news.append(NewEvent("agent_replaced", centre_id=centre_id, body=body))
+    if request.inventory is not None:
+        news += await _compare(tx, centre_id, request.inventory)
     return news
 
 
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """An attempt as it was, and as the newest report says it is."""
-
-    before: AttemptRecord
-    now: AttemptRecord
-    observed: Observed
-    usage: Interval | None
+async def _compare(tx: Connection, centre_id: str, inventory: tuple[PoolReport, ...]) -> list[NewEvent]:
+    """Keep what the agent finds; told if it differs from the offer in another way than before."""
+    pools = await centre.pools(tx, centre_id)
+    before = differences(pools, (await centre.centre(tx, centre_id)).inventory)
+    await centre.set_inventory(tx, centre_id, inventory)
+    now = differences(pools, inventory)
+    if now == before:
+        return []
+    kind = "inventory_differs" if now else "inventory_agrees"
+    return [NewEvent(kind, centre_id=centre_id, body={"differences": now})]
 
 
 async def _judge(
-    tx: Connection, centre_id: str, reports: tuple[Report, ...], offset_s: int, now_s: int
-) -> tuple[list[RefusedReport], list[_Seen], dict[UUID, JobRecord]]:
-    """Refuse what can never be right; of the rest, keep the newest report of each attempt that adds something.
+    tx: Connection, centre_id: str, found: list[Report], refused: list[RefusedReport]
+) -> tuple[list[Seen], dict[UUID, JobRecord]]:
+    """The newest report of each attempt that adds something; what is not of this centre goes to `refused`.
 
     The jobs and attempts of the reports are locked; their jobs are returned too.
     """
-    refused: list[RefusedReport] = []
-    newest: dict[tuple[UUID, int], Report] = {}
-    for report in reports:
-        key = _key(report)
-        if key is None or not _sound(report):
-            refused.append(_refusal(report, "BAD_REPORT", "times, numbers or cause contradict each other"))
-        elif key not in newest or newest[key].sequence < report.sequence:
+    newest: dict[Key, Report] = {}
+    for report in found:
+        key = key_of(report)
+        if key is not None and (key not in newest or newest[key].sequence < report.sequence):
             newest[key] = report
     job_records = await jobs.lock(tx, sorted({job_id for job_id, _ in newest}))
     known = await attempts.lock(tx, sorted(newest))
-    seen: list[_Seen] = []
+    seen: list[Seen] = []
     for key, report in newest.items():
         record = known.get(key)
         if record is None or key[0] not in job_records:
-            refused.append(_refusal(report, "UNKNOWN_ATTEMPT", "the hub placed no such attempt"))
+            refused.append(refusal_of(report, "UNKNOWN_ATTEMPT", "the hub placed no such attempt"))
         elif record.centre_id != centre_id:
-            refused.append(_refusal(report, "OTHER_CENTRE", "this attempt was placed at another centre"))
-        elif record.phase is Phase.ENDED or report.sequence <= record.sequence:
-            continue
-        else:
-            seen.append(_merge(record, report, offset_s, now_s))
-    return refused, seen, job_records
+            refused.append(refusal_of(report, "OTHER_CENTRE", "this attempt was placed at another centre"))
+        elif record.phase is not Phase.ENDED and report.sequence > record.sequence:
+            seen.append(merged(record, report))
+    return seen, job_records
 
 
-def _key(report: Report) -> tuple[UUID, int] | None:
+@dataclass(frozen=True, slots=True)
+class _NotApplied:
+    """A report and what went wrong, in one line."""
+
+    seen: Seen
+    cause: str
+
+
+async def _apply_all(
+    tx: Connection,
+    catalogue: Catalogue,
+    actor: Actor,
+    seen: list[Seen],
+    records: dict[UUID, JobRecord],
+    now_s: int,
+) -> tuple[bool, list[_NotApplied]]:
+    """All together, because that is quick; if that fails, each for itself. Returns whether there is news."""
+    if not seen:
+        return False, []
     try:
-        return UUID(report.job_id), report.attempt
-    except ValueError:
-        return None
+        return await _apply_whole(tx, catalogue, actor, seen, records, now_s), []
+    except WHOLE_TRANSACTION_FAILS:
+        raise
+    except Exception as error:  # one of them cannot be applied: which, is found below
+        log.warning("%d reports of %s cannot be applied together: %s", len(seen), actor.centre_id, _shown(error))
+    told, failed = False, []
+    for one in sorted(seen, key=lambda one: one.key):
+        try:
+            told |= await _apply_whole(tx, catalogue, actor, [one], records, now_s)
+        except WHOLE_TRANSACTION_FAILS:
+            raise
+        except Exception as error:  # whatever it is, it is this attempt's own trouble
+            log.exception("a report of attempt %d of job %s is not applied", one.key[1], one.key[0])
+            failed.append(_NotApplied(one, _shown(error)))
+    return told, failed
 
 
-def _sound(report: Report) -> bool:
-    ended = report.phase is Phase.ENDED
-    times = [t for t in (report.started_s, report.ended_s, report.observed_s) if t is not None]
-    return (
-        0 < report.attempt < 2**31
-        and 0 < report.sequence < 2**31
-        and all(0 < t < MAX_INSTANT_S for t in times)
-        and all(number is None or abs(number) < 2**31 for number in (report.exit_code, report.signal))
-        and ended == (report.cause is not None)
-        and ended == (report.ended_s is not None)
-        and (report.started_s is not None or report.phase in (Phase.PLACED, Phase.STARTING, Phase.UNKNOWN, Phase.ENDED))
-        and (report.started_s is None or report.ended_s is None or report.started_s <= report.ended_s)
-        and len(report.detail) <= MAX_DETAIL_LENGTH
-        and "\0" not in report.detail
-        and (report.progress is None or all(name.isprintable() for name in report.progress.metrics))
-        and (report.checkpoint is None or _whole(report.checkpoint))
-    )
+def _shown(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".replace("\0", "")[:MAX_CAUSE_LENGTH]
 
 
-def _whole(checkpoint: Checkpoint) -> bool:
-    named = checkpoint.blob_sha256 is None or (len(checkpoint.blob_sha256) == 64 and checkpoint.blob_sha256.isalnum())
-    return 0 <= checkpoint.kept_until_s < MAX_INSTANT_S and 0 <= checkpoint.size_bytes < 2**62 and named
+async def _apply_whole(
+    tx: Connection,
+    catalogue: Catalogue,
+    actor: Actor,
+    seen: list[Seen],
+    records: dict[UUID, JobRecord],
+    now_s: int,
+) -> bool:
+    """All of these or none, as far as the database will say at the end of the transaction too."""
+    async with tx.transaction():
+        news = await _apply(tx, catalogue, seen, records, now_s)
+        await event.append(tx, now_s, actor.token_id, news)
+        await check_now(tx)
+    return bool(news)
 
 
-def _refusal(report: Report, code: str, detail: str) -> RefusedReport:
-    return RefusedReport(
-        job_id=report.job_id, attempt=report.attempt, sequence=report.sequence, code=code, detail=detail
-    )
+async def _keep_failed(tx: Connection, actor: Actor, failed: list[_NotApplied], now_s: int) -> None:
+    """Told at the first failure, and again only when the cause is another."""
+    for one in failed:
+        key, centre_id = one.seen.key, one.seen.before.centre_id
+        if await reports.keep(tx, key, centre_id, one.seen.report, one.cause, now_s):
+            body = {"sequence": one.seen.report.sequence, "phase": one.seen.report.phase, "cause": one.cause}
+            news = NewEvent("report_failed", str(key[0]), key[1], centre_id, body)
+            await event.append(tx, now_s, actor.token_id, [news])
 
 
-def _merge(record: AttemptRecord, report: Report, offset_s: int, now_s: int) -> _Seen:
-    """An attempt with what a newer report adds. Facts once known stay; nothing lies in the future."""
-    started_s = record.started_s
-    if started_s is None and report.started_s is not None:
-        started_s = max(record.placed_s, min(report.started_s + offset_s, now_s))
-    observed_s = min(report.observed_s + offset_s, now_s)
-    ended_s = None
-    if report.ended_s is not None:
-        # A clock that jumps may not end an attempt before what is known of it.
-        known_s = max(record.metered_until_s or 0, started_s or 0, record.placed_s)
-        ended_s = max(known_s, min(report.ended_s + offset_s, now_s))
-    checkpoint = record.checkpoint
-    if report.checkpoint is not None:
-        kept_s = min(report.checkpoint.kept_until_s + offset_s, ended_s or observed_s)
-        checkpoint = replace(report.checkpoint, kept_until_s=max(kept_s, checkpoint.kept_until_s if checkpoint else 0))
-    phase = report.phase if PHASE_RANK[report.phase] >= PHASE_RANK[record.phase] else record.phase
-    usage = None
-    if ended_s is not None:
-        usage = new_usage(started_s, record.metered_until_s, ended_s)
-    elif checkpoint is not None and checkpoint != record.checkpoint:
-        usage = new_usage(started_s, record.metered_until_s, checkpoint.kept_until_s)
-    metered_s = usage.until_s if usage else record.metered_until_s
-    observed = Observed(
-        (record.job_id, record.number),
-        phase,
-        report.cause,
-        report.sequence,
-        started_s,
-        observed_s,
-        ended_s,
-        report.exit_code,
-        report.signal,
-        report.detail,
-        report.progress,
-        checkpoint,
-        metered_s,
-    )
-    now = replace(
-        record,
-        phase=phase,
-        cause=report.cause,
-        sequence=report.sequence,
-        started_s=started_s,
-        ended_s=ended_s,
-        checkpoint=checkpoint,
-        metered_until_s=metered_s,
-    )
-    return _Seen(record, now, observed, usage)
+async def _drop_kept(tx: Connection, actor: Actor, kept: list[Report], failed: list[_NotApplied], now_s: int) -> None:
+    """What was kept and is applied by now, or says nothing new any more."""
+    still = {one.seen.key for one in failed}
+    keys = [key for report in kept if (key := key_of(report)) is not None and key not in still]
+    if keys:
+        dropped = await reports.drop(tx, keys)
+        news = [
+            NewEvent("report_applied_late", str(job_id), number, actor.centre_id, {"failures": failures})
+            for (job_id, number), failures in dropped.items()
+        ]
+        await event.append(tx, now_s, actor.token_id, news)
 
 
 async def _apply(
-    tx: Connection, catalogue: Catalogue, seen: list[_Seen], records: dict[UUID, JobRecord], now_s: int
+    tx: Connection, catalogue: Catalogue, seen: list[Seen], records: dict[UUID, JobRecord], now_s: int
 ) -> list[NewEvent]:
     await attempts.apply(tx, [one.observed for one in seen], now_s)
     await attempts.insert_usage(
@@ -262,7 +264,7 @@ async def _apply(
 
 
 async def _job_step(
-    tx: Connection, catalogue: Catalogue, record: JobRecord, one: _Seen, now_s: int
+    tx: Connection, catalogue: Catalogue, record: JobRecord, one: Seen, now_s: int
 ) -> tuple[StateChange | None, list[NewEvent]]:
     """What a report means for its job, and what the trace keeps of it."""
     job_id, number = str(record.id), one.now.number
@@ -308,7 +310,7 @@ async def _recover(
     tx: Connection,
     catalogue: Catalogue,
     record: JobRecord,
-    one: _Seen,
+    one: Seen,
     reason: dict[str, object],
     events: list[NewEvent],
     now_s: int,
@@ -327,15 +329,7 @@ async def _recover(
         centre_id = found_at or centre_id
     # A checkpoint that was not uploaded cannot travel.
     stuck = checkpoint is not None and checkpoint.blob_sha256 is None
-    ask = ask_of(
-        record.spec,
-        catalogue,
-        str(record.id),
-        record.tenant_id,
-        record.submitted_s,
-        attempt=record.attempts + 1,
-        only_centre=centre_id if stuck else None,
-    )
+    ask = ask_again(record, catalogue, record.attempts + 1, centre_id if stuck else None)
     events.append(NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint)))
     by_centre = one.now.cause in CENTRE_CAUSES
     change = StateChange(

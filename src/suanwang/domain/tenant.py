@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from suanwang.errors import NotAllowed
+from suanwang.units import BYTES_PER_GIB
 
 
 class Role(StrEnum):
@@ -31,6 +32,14 @@ class Organisation:
     name: str
     kind: OrganisationKind
     facts: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Quotas:
+    """What one tenant can have at once, so that none fills what all share."""
+
+    live_jobs: int = 50_000
+    blob_bytes: int = 20 * BYTES_PER_GIB
 
 
 @dataclass(frozen=True, slots=True)

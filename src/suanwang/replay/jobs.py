@@ -70,7 +70,7 @@ def to_workload(frame: pl.DataFrame, pools: Sequence[Pool], transfer: Transfer |
     home, centres = _numbered(table["home"])
     whole = (name for name, type_ in COLUMNS.items() if type_ == pl.Int64())
     return Workload(
-        **{name: _array(table[name]) for name in whole},
+        **({name: _array(table[name]) for name in whole} | {"walltime_s": _array(table["walltime_s"].clip(0))}),
         tenant=tenant,
         kind=kind,
         home=home,

@@ -18,6 +18,7 @@ import numpy as np
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
+from suanwang.domain.scheduling.counted import CountedRun, counts
 from suanwang.domain.scheduling.decisions import Decision, Placed
 from suanwang.domain.scheduling.events import Ask, AskVariant, AttemptEnded, JobQueued, PoolSet
 from suanwang.domain.scheduling.policy import Policy
@@ -59,7 +60,10 @@ def replay(
 
     A job goes where it starts soonest; at the same second to the cheaper pool, then to the first by id.
     """
-    state, quiet = State(), replace(policy, outlook=False)
+    quiet = replace(policy, outlook=False)
+    if counts(pools, workload, quiet):
+        return _counted(pools, workload, quiet, progress)
+    state = State()
     step(state, quiet, 0, [PoolSet(pool) for pool in pools])
     asks = _Asks(workload)
     rows = np.flatnonzero(refusals(pools, workload) == 0)
@@ -89,6 +93,16 @@ def replay(
     progress(ended)
     attempts = (start_s != NOWHERE).astype(np.int64)
     return Schedule(start_s=start_s, end_s=end_s, pool=where, attempts=attempts, lost_s=np.zeros_like(attempts))
+
+
+def _counted(pools: Sequence[Pool], workload: Workload, policy: Policy, progress: Progress) -> Schedule:
+    """The same where chips are only counted: the compiled loop, a stretch at a time."""
+    run = CountedRun(pools, replace(workload, walltime_s=np.maximum(workload.walltime_s, 1)), policy)
+    done = False
+    while not done:
+        done = run.play()
+        progress(run.ended)
+    return run.schedule()
 
 
 def _placed(decisions: list[Decision]) -> Iterator[tuple[int, str]]:

@@ -49,12 +49,14 @@ async def repeated(tx: Connection, call: Call, kind: type[T]) -> T:
     """The answer given before. Raises Conflict if the key came with another request."""
     row = (await tx.fetch(_SQL["answer"], call.organisation_id, call.key))[0]
     if row["request_sha256"] != call.request_sha256:
-        raise Conflict(
-            "this idempotency key was used for another request; take a new key",
-            code="IDEMPOTENCY_KEY_REUSED",
-            key=call.key,
-        )
+        raise reused_key(key=call.key)
     return from_json(row["body"], kind)
+
+
+def reused_key(**facts: str) -> Conflict:
+    """A key that was used before, for something else or so long ago that its answer is forgotten."""
+    message = "this idempotency key was used for another request; take a new key"
+    return Conflict(message, code="IDEMPOTENCY_KEY_REUSED", **facts)
 
 
 async def remember(tx: Connection, call: Call, body: object) -> None:
@@ -75,3 +77,9 @@ async def withdraw(tx: Connection, calls: Sequence[Call]) -> None:
     if calls:
         organisation_ids, keys = [call.organisation_id for call in calls], [call.key for call in calls]
         await tx.execute(_SQL["withdraw_answers"], organisation_ids, keys)
+
+
+async def remove_old(tx: Connection, before_s: int, limit: int) -> int:
+    """Forget answers given before an instant; returns how many."""
+    done: str = await tx.execute(_SQL["remove_old"], before_s, limit)
+    return int(done.rpartition(" ")[2])

@@ -130,10 +130,6 @@ async def lock(tx: Connection, keys: list[tuple[UUID, int]]) -> dict[tuple[UUID,
     return {(row["job_id"], row["number"]): _record(row) for row in rows}
 
 
-async def lock_last_of_jobs(tx: Connection, job_ids: list[UUID]) -> list[Row]:
-    return await tx.fetch(_SQL["lock_last_of_jobs"], job_ids)
-
-
 async def apply(tx: Connection, observed: list[Observed], now_s: int) -> None:
     if not observed:
         return
@@ -196,11 +192,6 @@ async def usage_of_job(tx: Connection, job_id: UUID) -> list[Row]:
 
 async def charges_of_job(tx: Connection, job_id: UUID) -> list[Row]:
     return await tx.fetch(_SQL["charges_of_job"], job_id)
-
-
-async def chargeable(tx: Connection, limit: int) -> list[tuple[UUID, int]]:
-    """Attempts that are over and not settled, or have a checkpoint newer than their last charge."""
-    return [(row["job_id"], row["number"]) for row in await tx.fetch(_SQL["chargeable"], limit)]
 
 
 async def insert_charges(tx: Connection, charges: list[NewCharge], now_s: int) -> None:

@@ -7,6 +7,8 @@ from suanwang.store.db import Connection
 from suanwang.store.queries import queries
 
 _SQL = queries("blob")
+DIGEST_BYTES = 32
+HEX = frozenset("0123456789abcdef")
 
 
 async def insert(tx: Connection, owner_id: str, body: bytes, now_s: int) -> str:
@@ -25,6 +27,24 @@ async def body(tx: Connection, sha256_hex: str) -> bytes:
     return bytes(row["body"])
 
 
+async def owned_bytes(tx: Connection, organisation_id: str) -> int:
+    """The size of all files of an organisation; what several have counts for each."""
+    return int(await tx.fetchval(_SQL["owned_bytes"], organisation_id))
+
+
+async def hold(tx: Connection, wanted: list[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Of (organisation, hex SHA-256) those that are there and owned; they stay until the transaction ends."""
+    named = [(organisation_id, digest) for organisation_id, digest in wanted if _is_digest(digest)]
+    rows = await tx.fetch(_SQL["hold"], [one for one, _ in named], [bytes.fromhex(digest) for _, digest in named])
+    return {(row["organisation_id"], row["sha256"].hex()) for row in rows}
+
+
+async def remove_unneeded(tx: Connection, before_s: int, limit: int) -> list[int]:
+    """Remove files sent before an instant that no live job needs; returns their sizes in bytes."""
+    old = [row["sha256"] for row in await tx.fetch(_SQL["lock_unneeded"], before_s, limit)]
+    return [row["size_bytes"] for row in await tx.fetch(_SQL["remove_unneeded"], old)] if old else []
+
+
 async def owned_by(tx: Connection, sha256_hex: str, organisation_id: str) -> bool:
     return bool(await tx.fetchval(_SQL["owned_by"], _digest(sha256_hex), organisation_id))
 
@@ -35,10 +55,10 @@ async def ordered_at(tx: Connection, centre_id: str, sha256_hex: str) -> bool:
 
 
 def _digest(sha256_hex: str) -> bytes:
-    try:
-        digest = bytes.fromhex(sha256_hex)
-    except ValueError:
-        digest = b""
-    if len(digest) != 32:
+    if not _is_digest(sha256_hex):
         raise NotFound(f"no file {sha256_hex}", sha256=sha256_hex)
-    return digest
+    return bytes.fromhex(sha256_hex)
+
+
+def _is_digest(text: str) -> bool:
+    return len(text) == 2 * DIGEST_BYTES and text.isascii() and text.isalnum() and not set(text.lower()) - HEX

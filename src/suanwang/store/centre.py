@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.errors import NotFound
+from suanwang.protocol import PoolReport
 from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
@@ -23,6 +24,8 @@ class CentreRecord:
     agent_id: str | None
     agent_release: str
     driver: str
+    inventory: tuple[PoolReport, ...] | None
+    """What its agent last found behind the pools; None: it never said."""
 
 
 async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, now_s: int) -> bool:
@@ -44,7 +47,7 @@ async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, no
 
 
 async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
-    """False if the id belongs to another centre's pool."""
+    """False if the id belongs to another centre's pool. Nothing is placed there until the transaction ends."""
     row = await tx.fetchrow(
         _SQL["upsert_pool"],
         pool.id,
@@ -56,7 +59,14 @@ async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
         pool.offer.bills_lost_work,
         now_s,
     )
+    if row is not None:
+        await tx.execute(_SQL["record_capacity"], pool.id, now_s)
     return row is not None
+
+
+async def nodes_taken_beyond(tx: Connection, pool: Pool, limit: int = 10) -> list[Row]:
+    """Nodes whose live attempts (node, chips, capacity, jobs) have more chips than the pool has there now."""
+    return await tx.fetch(_SQL["nodes_taken_beyond"], pool.centre_id, pool.id, limit)
 
 
 async def centres(tx: Connection) -> list[CentreRecord]:
@@ -75,6 +85,16 @@ async def pools(tx: Connection, centre_id: str | None = None) -> list[Pool]:
     if centre_id is None:
         return [_pool(row) for row in await tx.fetch(_SQL["pools"])]
     return [_pool(row) for row in await tx.fetch(_SQL["pools_of_centre"], centre_id)]
+
+
+async def versions(tx: Connection) -> dict[str, int]:
+    """Pool -> the transaction that set it last."""
+    return {row["id"]: row["version"] for row in await tx.fetch(_SQL["pools"])}
+
+
+async def hold_versions(tx: Connection, pool_ids: list[str]) -> dict[str, int]:
+    """The same of some pools, which stay as they are until the transaction ends."""
+    return {row["id"]: row["version"] for row in await tx.fetch(_SQL["hold_versions"], pool_ids)}
 
 
 async def offers_version(tx: Connection) -> str | None:
@@ -103,6 +123,10 @@ async def record_contact(
     return row["unseen"], row["agent_id"], row["seen_before_s"]
 
 
+async def set_inventory(tx: Connection, centre_id: str, inventory: tuple[PoolReport, ...]) -> None:
+    await tx.execute(_SQL["set_inventory"], centre_id, to_json(inventory))
+
+
 async def mark_unseen(tx: Connection, silent_since_s: int) -> list[str]:
     """Centres that were seen before and not since; returns the ids that changed."""
     return [row["centre_id"] for row in await tx.fetch(_SQL["mark_unseen"], silent_since_s)]
@@ -127,6 +151,7 @@ def _centre(row: Row) -> CentreRecord:
         row["agent_id"],
         row["agent_release"],
         row["driver"],
+        row["inventory"] and from_json(row["inventory"], tuple[PoolReport, ...]),
     )
 
 

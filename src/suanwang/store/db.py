@@ -22,7 +22,7 @@ SESSION = {
 }
 
 Row = asyncpg.Record
-_LOST = (
+LOST = (
     OSError,
     asyncpg.InterfaceError,
     asyncpg.PostgresConnectionError,
@@ -31,6 +31,9 @@ _LOST = (
     asyncpg.CrashShutdownError,
     asyncpg.TooManyConnectionsError,
 )
+RACED = (asyncpg.DeadlockDetectedError, asyncpg.SerializationError)
+WHOLE_TRANSACTION_FAILS = (*LOST, *RACED, TimeoutError)
+"""After these a savepoint is of no help."""
 
 
 def to_json(value: Any) -> str:
@@ -63,11 +66,11 @@ class Database:
             raise InvalidInput(
                 "input", str(error), "values that can be stored: text without NUL, 64-bit integers"
             ) from error
-        except (asyncpg.DeadlockDetectedError, asyncpg.SerializationError) as error:
+        except RACED as error:
             raise Conflict("another change came first; send the same call again", code="TRY_AGAIN") from error
         except TimeoutError as error:
             raise Unreachable("the database has no free connection; try again", code="DATABASE_BUSY") from error
-        except _LOST as error:
+        except LOST as error:
             raise Unreachable(f"the database cannot be reached: {error}", code="DATABASE_UNREACHABLE") from error
 
     async def close(self) -> None:

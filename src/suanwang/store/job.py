@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+import asyncpg
+
 from suanwang.domain.job import JobSpec, JobState
 from suanwang.errors import Conflict, NotFound
+from suanwang.store.answer import reused_key
 from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
@@ -25,6 +28,7 @@ class NewJob:
 @dataclass(frozen=True, slots=True)
 class JobRecord:
     id: UUID
+    number: int
     tenant_id: str
     name: str
     spec_json: str
@@ -59,20 +63,28 @@ class StateChange:
     restarts: int = 0
 
 
-async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> None:
+async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> dict[UUID, int]:
+    """The number of each job: numbers rise in the order of the list.
+
+    Raises Conflict if one is there: its key was used so long ago that the answer is forgotten.
+    """
     # One array of many jobs mostly repeats one spec: encode each distinct object once.
     encoded: dict[int, str] = {}
     specs = [encoded.get(id(job.spec)) or encoded.setdefault(id(job.spec), to_json(job.spec)) for job in jobs]
-    await tx.execute(
-        _SQL["insert_jobs"],
-        now_s,
-        [job.id for job in jobs],
-        [job.tenant_id for job in jobs],
-        [job.spec.name for job in jobs],
-        specs,
-        [job.estimate_fen for job in jobs],
-        [job.voucher_id for job in jobs],
-    )
+    try:
+        rows = await tx.fetch(
+            _SQL["insert_jobs"],
+            now_s,
+            [job.id for job in jobs],
+            [job.tenant_id for job in jobs],
+            [job.spec.name for job in jobs],
+            specs,
+            [job.estimate_fen for job in jobs],
+            [job.voucher_id for job in jobs],
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise reused_key() from error
+    return {row["id"]: row["number"] for row in rows}
 
 
 async def lock(tx: Connection, job_ids: list[UUID]) -> dict[UUID, JobRecord]:
@@ -111,6 +123,11 @@ async def live(tx: Connection) -> list[JobRecord]:
     return [_record(row) for row in await tx.fetch(_SQL["queued_or_live"])]
 
 
+async def count_live(tx: Connection, tenant_ids: list[str]) -> dict[str, int]:
+    """Tenant -> jobs that are not over; a tenant without any is absent."""
+    return {row["tenant_id"]: row["jobs"] for row in await tx.fetch(_SQL["count_live"], tenant_ids)}
+
+
 async def job(tx: Connection, job_id: UUID) -> Row:
     """Raises NotFound."""
     row = await tx.fetchrow(_SQL["job"], job_id)
@@ -139,18 +156,15 @@ async def listed(
     states: list[str] | None,
     before: int | None,
     limit: int,
-    centre_id: str | None = None,
+    centre_ids: list[str] | None = None,
 ) -> list[Row]:
-    return await tx.fetch(_SQL["list"], tenant_id, states, before, limit, centre_id)
+    return await tx.fetch(_SQL["list"], tenant_id, states, before, limit, centre_ids)
 
 
-async def count_states(tx: Connection, tenant_id: str | None = None, centre_id: str | None = None) -> dict[str, int]:
-    return {row["state"]: row["jobs"] for row in await tx.fetch(_SQL["count_states"], tenant_id, centre_id)}
-
-
-async def ended_unsettled(tx: Connection, limit: int) -> list[UUID]:
-    """Jobs that are over, whose last second is charged, and whose hold is not given back yet."""
-    return [row["id"] for row in await tx.fetch(_SQL["unsettled_ended"], limit)]
+async def count_states(
+    tx: Connection, tenant_id: str | None = None, centre_ids: list[str] | None = None
+) -> dict[str, int]:
+    return {row["state"]: row["jobs"] for row in await tx.fetch(_SQL["count_states"], tenant_id, centre_ids)}
 
 
 async def settle(tx: Connection, job_ids: list[UUID]) -> None:
@@ -170,6 +184,7 @@ async def add_charges(tx: Connection, charges: list[tuple[UUID, int, int]]) -> N
 def _record(row: Row) -> JobRecord:
     return JobRecord(
         row["id"],
+        row["number"],
         row["tenant_id"],
         row["name"],
         row["spec"],

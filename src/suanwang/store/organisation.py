@@ -26,6 +26,16 @@ async def organisation(tx: Connection, organisation_id: str) -> Organisation:
     return _organisation(row)
 
 
+async def share(tx: Connection, organisation_ids: list[str]) -> None:
+    """Wait for whoever has one of these for itself (`lock`); others may share them."""
+    await tx.execute(_SQL["share"], organisation_ids)
+
+
+async def lock(tx: Connection, organisation_ids: list[str]) -> None:
+    """Have these for this transaction alone, among those that `share` or `lock` them."""
+    await tx.execute(_SQL["lock"], organisation_ids)
+
+
 async def organisations(tx: Connection) -> list[Organisation]:
     return [_organisation(row) for row in await tx.fetch(_SQL["organisations"])]
 

@@ -54,6 +54,11 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
         await _insert_transfers(tx, legs)
 
 
+async def check_now(tx: Connection) -> None:
+    """Have the database check at once what it would check at the end: that what was posted so far balances."""
+    await tx.execute("set constraints all immediate; set constraints all deferred")
+
+
 async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]]) -> None:
     try:
         await tx.execute(

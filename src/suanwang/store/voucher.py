@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import asyncpg
+
 from suanwang.domain.voucher import VoucherTerms
 from suanwang.errors import NotFound
+from suanwang.store.answer import reused_key
 from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
@@ -84,24 +87,28 @@ async def granted_to(tx: Connection, programme_id: str, tenant_id: str, year_fro
 
 
 async def insert_claim(tx: Connection, claim: NewClaim, now_s: int) -> None:
+    """Raises Conflict if it is there: its key was used so long ago that the answer is forgotten."""
     c = claim
-    await tx.execute(
-        _SQL["insert_claim"],
-        c.id,
-        c.programme_id,
-        c.tenant_id,
-        c.state,
-        c.contract_id,
-        to_json(c.contract),
-        c.centre_ids,
-        to_json(c.inputs),
-        to_json(c.assessment),
-        c.assessed_fen,
-        c.decided_fen,
-        c.decided_by,
-        now_s,
-        c.decided_s,
-    )
+    try:
+        await tx.execute(
+            _SQL["insert_claim"],
+            c.id,
+            c.programme_id,
+            c.tenant_id,
+            c.state,
+            c.contract_id,
+            to_json(c.contract),
+            c.centre_ids,
+            to_json(c.inputs),
+            to_json(c.assessment),
+            c.assessed_fen,
+            c.decided_fen,
+            c.decided_by,
+            now_s,
+            c.decided_s,
+        )
+    except asyncpg.UniqueViolationError as error:
+        raise reused_key() from error
 
 
 async def lock_claim(tx: Connection, claim_id: UUID) -> Row:

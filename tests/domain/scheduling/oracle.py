@@ -1,6 +1,7 @@
 """The same rules, written to be obvious and not to be fast: dictionaries, and one look at every single second."""
 
 from dataclasses import dataclass, field
+from math import log2, log10
 
 from suanwang.domain.centre import Node, Pool
 from suanwang.domain.scheduling.decisions import Decision, Placed
@@ -72,6 +73,7 @@ class Oracle:
     reservations: list[Reservation] = field(default_factory=list)
     not_before_s: dict[str, int] = field(default_factory=dict)
     now_s: int = 0
+    backfill: str = "beside"
 
     # --- events ---
 
@@ -152,9 +154,17 @@ class Oracle:
     def start_s(self, ask: Ask, pool_id: str, variant: int) -> int:
         first_s = max(self.now_s, self.not_before_s.get(pool_id, self.now_s))
         for start_s in range(first_s, first_s + HORIZON_S):
+            if start_s == self.now_s and self.overtakes(pool_id, ask.walltime_s):
+                continue
             if len(self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)) >= ask.num_nodes:
                 return start_s
         raise AssertionError("no start within the horizon")
+
+    def overtakes(self, pool_id: str, walltime_s: int) -> bool:
+        """Whether a start now is against the policy, even where it delays nobody."""
+        held_s = [held.start_s for held in self.reservations if held.pool_id == pool_id]
+        end_s, shadow_s = self.now_s + walltime_s, min(held_s, default=10**9)
+        return {"beside": False, "until": end_s > shadow_s, "before": end_s >= shadow_s}[self.backfill]
 
     def choose(self, policy: Policy, ask: Ask, pool_id: str, variant: int, start_s: int) -> tuple[str, ...]:
         fitting = self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)
@@ -225,12 +235,32 @@ class Oracle:
     # --- passes ---
 
     def in_order(self, policy: Policy) -> list[Attempt]:
-        def key(attempt: Attempt) -> tuple[int, int, str]:
+        def key(attempt: Attempt) -> tuple[float, int, int, str]:
             ask = attempt.ask
-            first = {"fcfs": 0, "sjf": ask.walltime_s, "priority": -ask.priority}[policy.order]
-            return first, ask.submitted_s, ask.job_id
+            wait_s, chips = self.now_s - ask.submitted_s, ask.num_nodes * ask.variants[0].chips_per_node
+            relative = wait_s / ask.walltime_s
+            first = {
+                "fcfs": 0.0,
+                "sjf": ask.walltime_s,
+                "priority": -ask.priority,
+                "given": 0.0,
+                "f1": log10(ask.walltime_s) * chips + 870.0 * log10(max(ask.submitted_s, 1e-300)),
+                "wfp3": -relative * relative * relative * chips,
+                "unicef": -wait_s / (log2(max(chips, 2)) * ask.walltime_s),
+            }[policy.order]
+            return first, ask.submitted_s, ask.arrival, ask.job_id
 
         return sorted(self.queued.values(), key=key)
+
+    def is_news(self, answer: Answer, held_at: str | None) -> bool:
+        """A start; the first word; pools shut or open again; a reservation at a pool."""
+        said = self.said.get(answer.job_id)
+        if said is None or answer.code == "PLACED":
+            return True
+        shut = {"NO_POOL_FITS", "NO_POOL_OPEN"}
+        if answer.code in shut or said[0] in shut:
+            return answer.code != said[0]
+        return held_at is not None and held_at != said[1]
 
     def reserve(self, policy: Policy, ask: Ask, pool_id: str, variant: int, start_s: int) -> None:
         wanted = ask.variants[variant]
@@ -244,12 +274,13 @@ class Oracle:
         self.now_s = now_s
         for event in events:
             self.apply(event)
-        self.reservations, self.not_before_s = [], {}
+        self.reservations, self.not_before_s, self.backfill = [], {}, policy.backfill
         holders = dict.fromkeys(self.pools, 0)
-        answers = []
+        answers, waiting = [], 0
         for attempt in self.in_order(policy):
             ask = attempt.ask
             best, shut, outlook = self.survey(ask)
+            held_at: str | None = None
             if best is None:
                 answer = Answer(ask.job_id, "NO_POOL_OPEN" if shut else "NO_POOL_FITS", None, outlook=outlook)
             else:
@@ -268,23 +299,25 @@ class Oracle:
                     answer.code = "WAITS_BEHIND_OTHERS" if free_now >= ask.num_nodes else "WAITS_FOR_CHIPS"
                     if policy.reservation_depth == 0:
                         self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), start_s)
-                    elif holders[pool_id] < policy.reservation_depth:
+                    elif waiting < policy.reserve_ahead and holders[pool_id] < policy.reservation_depth:
                         holders[pool_id] += 1
                         self.reserve(policy, ask, pool_id, variant, start_s)
-            if answer.code == "PLACED" or self.said.get(ask.job_id) != (answer.code, answer.pool_id):
+                        held_at = pool_id
+            waiting += answer.code != "PLACED"
+            if self.is_news(answer, held_at):
                 answers.append(answer)
-            if answer.code != "PLACED":
-                self.said[ask.job_id] = (answer.code, answer.pool_id)
+                if answer.code != "PLACED":
+                    self.said[ask.job_id] = (answer.code, held_at)
         self.reservations, self.not_before_s = [], {}
         return answers
 
     def quote(self, policy: Policy, now_s: int, ask: Ask) -> dict[str, tuple[int, str, int | None, int]]:
-        self.now_s, self.reservations, self.not_before_s = now_s, [], {}
+        self.now_s, self.reservations, self.not_before_s, self.backfill = now_s, [], {}, policy.backfill
         held = self.queued.get(ask.job_id)
         self.queued[ask.job_id] = Attempt(ask, ask.attempt)
-        for attempt in self.in_order(policy)[: policy.quote_ahead]:
-            if attempt.ask.job_id == ask.job_id:
-                break
+        in_order = self.in_order(policy)
+        ahead = in_order[: [attempt.ask.job_id for attempt in in_order].index(ask.job_id)]
+        for attempt in ahead[: policy.quote_ahead + 1]:
             best, _, _ = self.survey(attempt.ask)
             if best is not None:
                 pool_id, variant, start_s, _ = best
@@ -296,7 +329,14 @@ class Oracle:
             self.queued[ask.job_id] = held
         outlook = self.survey(ask)[2]
         self.reservations, self.not_before_s = [], {}
-        return outlook
+        if len(ahead) <= policy.quote_ahead:
+            return outlook
+        return {
+            pool_id: (variant, "NOT_FORESEEN", None, price_fen)
+            if code == "FITS"
+            else (variant, code, start_s, price_fen)
+            for pool_id, (variant, code, start_s, price_fen) in outlook.items()
+        }
 
 
 def refusal_order() -> tuple[str, ...]:

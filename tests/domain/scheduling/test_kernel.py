@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from suanwang.domain.job import Objective
@@ -20,6 +20,7 @@ from tests.domain.scheduling.oracle import Oracle, as_answer
 from tests.domain.scheduling.workloads import GPU, NPU, pool, queued, variant
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**9 - 1), st.integers(1, 10**7), st.integers(1, 366 * 24 * 60 * 60))
 def test_the_price_is_ratings_estimate_as_far_as_64_bits_go(fen: int, chips: int, seconds: int) -> None:
     exact = estimate_fen(fen, chips, seconds)

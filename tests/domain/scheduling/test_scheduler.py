@@ -157,9 +157,12 @@ def test_the_queue_has_the_policys_order_even_if_the_policy_changes(order: Any, 
     assert told == expected
 
 
-def test_ties_are_broken_by_the_id_not_by_arrival() -> None:
+def test_ties_are_broken_by_the_number_then_by_the_id_not_by_the_order_of_events() -> None:
     decisions = step(State(), EASY, 0, [PoolSet(pool(nodes=1, chips=1)), narrow("b"), narrow("a")])
     assert list(placed(decisions)) == ["a"]
+    numbered = [narrow("a", arrival=12), narrow("c", arrival=11), narrow("b", arrival=11)]
+    decisions = step(State(), EASY, 0, [PoolSet(pool(nodes=1, chips=1)), *numbered])
+    assert list(placed(decisions)) == ["b"]
 
 
 def test_a_stable_queue_says_nothing() -> None:
@@ -427,9 +430,17 @@ def test_a_quote_knows_the_queue_in_front_of_it() -> None:
     state = State()
     step(state, EASY, 0, [PoolSet(pool()), *(wide(f"j{i}", submitted_s=-9 + i) for i in range(4))])
     start_s = {
-        ahead: quote(state, Policy(order="fcfs", quote_ahead=ahead), 2, wide("q").ask)[0].start_s for ahead in (0, 2, 9)
+        ahead: quote(state, Policy(order="fcfs", quote_ahead=ahead), 2, wide("q").ask)[0].start_s
+        for ahead in (0, 2, 3, 9)
     }
-    assert start_s == {0: 10, 2: 30, 9: 40}
+    assert start_s == {0: None, 2: None, 3: 40, 9: 40}
+    (unforeseen,) = quote(state, Policy(order="fcfs", quote_ahead=2), 2, wide("q").ask)
+    assert (unforeseen.feasible, unforeseen.reason.code, unforeseen.reason.facts) == (
+        True,
+        "NOT_FORESEEN",
+        {"looked_at": 2},
+    )
+    assert unforeseen.price_fen is not None
     urgent = wide("q", priority=1).ask
     assert quote(state, Policy(order="priority"), 2, urgent)[0].start_s == 10
     assert quote(state, EASY, 2, wide("j2", submitted_s=-7).ask)[0].start_s == 20

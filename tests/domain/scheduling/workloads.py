@@ -80,7 +80,9 @@ POOL_IDS = ("p1", "p2", "p3")
 
 policies = st.builds(
     Policy,
-    order=st.sampled_from(["fcfs", "sjf", "priority"]),
+    order=st.sampled_from(["fcfs", "sjf", "priority", "f1", "wfp3", "unicef"]),
+    reserve_ahead=st.sampled_from([1, 2, 3, 1_000]),
+    backfill=st.sampled_from(["beside", "until", "before"]),
     reservation_depth=st.sampled_from([0, 1, 3, CONSERVATIVE]),
     placement=st.sampled_from(["best_fit", "first_fit"]),
     quote_ahead=st.sampled_from([2, 1_000]),
@@ -111,6 +113,7 @@ def asks(draw: st.DrawFn, job_id: str, submitted_s: int) -> Ask:
         max_cost_fen=draw(st.sampled_from([None, None, None, 20])),
         variants=tuple(draw(st.lists(variants, min_size=1, max_size=2))),
         only_centre=draw(st.sampled_from([None, None, None, None, "centre-p2"])),
+        arrival=draw(st.sampled_from([0, 0, 7, 2**40])),
     )
 
 

@@ -16,7 +16,8 @@ class Reason:
 class PoolOutlook:
     """What one pool could do for a job when it was looked at, with the variant that suits the job best there.
 
-    `feasible` is False if the pool cannot run the job, ever or at present; `reason` says why.
+    `feasible` is False if the pool cannot run the job, ever or at present; `reason` says why. A quote names no start
+    behind a queue that is too long to foresee.
     """
 
     pool_id: str
@@ -45,7 +46,8 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job waits, for the first time or for another reason or pool than before."""
+    """A job waits: told when it comes, when all pools shut or one opens again, and when it gets a reservation at a pool
+    (again only if at another). What it waits for at any moment, `scheduler.quote` tells."""
 
     job_id: str
     reason: Reason

@@ -20,6 +20,8 @@ class AskVariant:
     """Pinned to this centre, if given."""
     max_fen_per_hour: int | None = None
     """For the whole job, all nodes together."""
+    memory_bytes: int = 0
+    """On every node. A pool whose nodes have less is none for this job; several jobs on one node are not added up."""
 
     def __post_init__(self) -> None:
         if self.chips_per_node < 1:
@@ -47,6 +49,8 @@ class Ask:
     variants: tuple[AskVariant, ...]
     only_centre: str | None = None
     """Where the checkpoint lies that cannot travel."""
+    arrival: int = 0
+    """Of two jobs of one second the one with the smaller number came first; equal numbers: in the order of the ids."""
 
     def __post_init__(self) -> None:
         if self.num_nodes < 1:

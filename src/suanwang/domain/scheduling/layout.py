@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.columns import (
+    ASKED,
+    BRIEF,
     CLAIM,
     DEMAND,
     HOLD,
@@ -48,6 +50,11 @@ def empty_tables() -> Tables:
         rows=table(ROW),
         matches=np.zeros((0, 0), np.int64),
         queue=none,
+        fresh=none,
+        scores=np.zeros(0),
+        spare=none,
+        brief=np.zeros((0, len(BRIEF)), np.int64),
+        sizes=np.zeros((0, len(ASKED)), np.int64),
         prices=np.zeros((0, 0), np.int64),
         codes=np.zeros((0, 0), np.int64),
         levels=none,

@@ -1,6 +1,7 @@
 """The kernel's numbers as codes and facts that people and programs can read."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from types import MappingProxyType
 from typing import TypeAlias
 
@@ -9,6 +10,7 @@ from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
 from suanwang.domain.scheduling.kernel.columns import CODE
+from suanwang.units import BYTES_PER_GIB
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -39,7 +41,16 @@ def waiting_reason(code: int, pool: Pool | None, variant: int, start_s: int, ahe
     )
 
 
+def not_foreseen(outlook: PoolOutlook, looked_at: int) -> PoolOutlook:
+    """The same of a pool that can have the job, but behind more jobs than are looked at."""
+    if not outlook.feasible:
+        return outlook
+    return replace(outlook, reason=Reason("NOT_FORESEEN", {"looked_at": looked_at}), start_s=None, finish_s=None)
+
+
 Facts: TypeAlias = dict[str, object]
+Shapes: TypeAlias = Mapping[tuple[int, int], int]
+"""(chips, CPUs) -> how many nodes of a pool have just these."""
 
 
 def _price_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
@@ -47,25 +58,27 @@ def _price_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
     return {"fen_per_hour": fen_per_hour, "max_fen_per_hour": wanted.max_fen_per_hour}
 
 
-def _size_facts(wanted: AskVariant, pool: Pool) -> Facts:
+def _size_facts(wanted: AskVariant, shapes: Shapes) -> Facts:
     return {
-        "chips_per_node": max((node.chips for node in pool.nodes), default=0),
-        "cpus_per_node": max((node.cpus for node in pool.nodes), default=0),
+        "chips_per_node": max((chips for chips, _ in shapes), default=0),
+        "cpus_per_node": max((cpus for _, cpus in shapes), default=0),
         "wanted_chips_per_node": wanted.chips_per_node,
         "wanted_cpus_per_node": wanted.cpus_per_node,
     }
 
 
-def _count_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
-    fitting = sum(n.chips >= wanted.chips_per_node and n.cpus >= wanted.cpus_per_node for n in pool.nodes)
+def _count_facts(ask: Ask, wanted: AskVariant, shapes: Shapes) -> Facts:
+    fitting = sum(
+        nodes
+        for (chips, cpus), nodes in shapes.items()
+        if chips >= wanted.chips_per_node and cpus >= wanted.cpus_per_node
+    )
     return {"fitting_nodes": fitting, "wanted_nodes": ask.num_nodes}
 
 
 _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Facts]] = MappingProxyType(
     {
         CODE.chip_mismatch: lambda ask, wanted, pool, fen: {"chip": pool.chip_id, "wanted": sorted(wanted.chip_ids)},
-        CODE.node_too_small: lambda ask, wanted, pool, fen: _size_facts(wanted, pool),
-        CODE.too_few_nodes: lambda ask, wanted, pool, fen: _count_facts(ask, wanted, pool),
         CODE.walltime_over_limit: lambda ask, wanted, pool, fen: {
             "max_walltime_s": pool.offer.max_walltime_s,
             "wanted_walltime_s": ask.walltime_s,
@@ -84,14 +97,33 @@ _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Fac
 """The two sides that do not meet: what the job asks for, and what the pool has."""
 
 
-def pool_outlook(pool: Pool, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]) -> PoolOutlook:
+def _facts(pool: Pool, shapes: Shapes, ask: Ask, wanted: AskVariant, code: int, fen: int) -> Facts:
+    if code == CODE.node_too_small:
+        return _size_facts(wanted, shapes)
+    if code == CODE.too_few_nodes:
+        return _count_facts(ask, wanted, shapes)
+    return _REFUSAL_FACTS[code](ask, wanted, pool, fen)
+
+
+def _memory_outlook(pool: Pool, ask: Ask, variant: int) -> PoolOutlook:
+    """The kernel knows kinds of nodes, and memory is part of the kind."""
+    has_bytes, wanted_bytes = pool.memory_bytes_per_node or 0, ask.variants[variant].memory_bytes
+    facts: Facts = {"memory_gib": has_bytes // BYTES_PER_GIB, "wanted_memory_gib": -(-wanted_bytes // BYTES_PER_GIB)}
+    return PoolOutlook(pool.id, variant, False, Reason("NODE_MEMORY_TOO_SMALL", facts), None, None, None)
+
+
+def pool_outlook(
+    pool: Pool, shapes: Shapes, ask: Ask, variant: int, code: int, start_s: int, prices_fen: Sequence[int]
+) -> PoolOutlook:
     """`prices_fen`: of every variant of the job at this pool. A pool that can never have the job shows no price, but
     for the price that is over the budget, which is among the facts."""
     if code == CODE.fits:
         facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
-    facts = _REFUSAL_FACTS[code](ask, ask.variants[variant], pool, prices_fen[variant])
+    if code == CODE.chip_mismatch and pool.chip_id in ask.variants[variant].chip_ids:
+        return _memory_outlook(pool, ask, variant)
+    facts = _facts(pool, shapes, ask, ask.variants[variant], code, prices_fen[variant])
     passing = code in {CODE.pool_unseen, CODE.pool_drained}
     price_fen = prices_fen[variant] if passing else None
     return PoolOutlook(pool.id, variant, False, Reason(CODES[code], facts), None, None, price_fen)

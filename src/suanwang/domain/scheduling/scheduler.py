@@ -3,6 +3,7 @@ network, a replay, a rehearsal and a test."""
 
 from collections.abc import Sequence
 from types import MappingProxyType
+from typing import get_args
 
 import numpy as np
 
@@ -12,12 +13,15 @@ from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
-from suanwang.domain.scheduling.policy import STRICT_FIFO, Order, Policy
-from suanwang.domain.scheduling.reasons import placed_reason, pool_outlook, waiting_reason
+from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Policy
+from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, pool_outlook, waiting_reason
 from suanwang.domain.scheduling.state import State
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
-    {"fcfs": columns.ORDER.fcfs, "sjf": columns.ORDER.sjf, "priority": columns.ORDER.priority}
+    {order: columns.ORDER._asdict()[order] for order in get_args(Order)}
+)
+BACKFILLS: MappingProxyType[Backfill, int] = MappingProxyType(
+    {backfill: columns.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
 )
 
 
@@ -27,7 +31,7 @@ def step(state: State, policy: Policy, now_s: int, events: Sequence[Event]) -> l
     The state is advanced in place: what is returned as `Placed` is allocated in it until its attempt ends or is
     refused. The same state, policy, time and events give the same decisions and the same state.
     """
-    set_order(state, policy.order)
+    set_policy(state, policy, now_s)
     apply_events(state, events)
     return _plan(state, policy, now_s)
 
@@ -37,33 +41,29 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
 
     Jobs ahead in the policy's order get a reservation one after the other, each where it suits them best; the job asked
     for comes after them. Everybody is taken to need the whole walltime, so in general jobs start earlier. A job that
-    waits already is quoted at its place in the queue. The state stays as it is.
+    waits already is quoted at its place in the queue. With more than `policy.quote_ahead` jobs ahead no start is named:
+    NOT_FORESEEN. The state stays as it is.
     """
-    set_order(state, policy.order)
+    set_policy(state, policy, now_s)
     state.flush()
     _reserve_holds(state, policy, whole_queue=True)
     job = state.add_job(ask, ask.attempt)
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
     outlook = np.empty((len(OUTLOOK), len(state.pools)), np.int64)
     fifo, first_fit = policy.reservation_depth == STRICT_FIFO, policy.placement == "first_fit"
-    entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead, outlook)
+    ahead = entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead + 1, outlook)
     answer = _outlook(state, ask, job.slot, outlook.T.tolist())
     state.drop_columns(job)
-    return answer
+    return answer if ahead <= policy.quote_ahead else tuple(not_foreseen(each, policy.quote_ahead) for each in answer)
 
 
-def set_order(state: State, order: Order) -> None:
+def set_policy(state: State, policy: Policy, now_s: int) -> None:
     """Have the queue in the order of the policy; nothing to do unless the policy changed."""
-    number, t = ORDERS[order], state.tables
-    if t.size[SIZE.order] == number:
-        return
-    state.flush()
-    t.size[SIZE.order] = number
-    waiting = t.queue[: t.size[SIZE.queued]]
-    key = {"fcfs": JOB.submitted_s, "sjf": JOB.walltime_s, "priority": JOB.priority}[order]
-    first = t.jobs[key, waiting] * (-1 if order == "priority" else 1)
-    ties = [t.jobs[word, waiting] for word in range(JOB.arrival, JOB.tie - 1, -1)]
-    waiting[:] = waiting[np.lexsort([*ties, t.jobs[JOB.submitted_s, waiting], first])]
+    number, t = ORDERS[policy.order], state.tables
+    t.size[SIZE.backfill] = BACKFILLS[policy.backfill]
+    if t.size[SIZE.order] != number:
+        state.flush()
+        entries.set_order(state.tables, number, now_s)
 
 
 def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> None:
@@ -87,7 +87,8 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
     outlook = np.empty((len(OUTLOOK), max(1, waiting * pools if policy.outlook else pools)), np.int64)
     picked = np.empty(state.queued_nodes, np.int64)
     first_fit, stride = policy.placement == "first_fit", pools if policy.outlook else 0
-    news = entries.plan(state.tables, now_s, policy.reservation_depth, first_fit, stride, answers, outlook, picked)
+    depth, ahead = policy.reservation_depth, policy.reserve_ahead
+    news = entries.plan(state.tables, now_s, depth, ahead, first_fit, stride, answers, outlook, picked)
     decisions = _decisions(state, policy, answers[:, :news], outlook[:, : news * stride], picked)
     state.tables = with_enough_profiles(state.tables)
     return decisions
@@ -134,6 +135,6 @@ def _outlook(state: State, ask: Ask, slot: int, by_pool: Sequence[Sequence[int]]
     prices_fen = t.prices[first : first + len(ask.variants)].T.tolist()
     pools = state.pools
     return tuple(
-        pool_outlook(pools[number], ask, variant, code, start_s, prices_fen[number])
+        pool_outlook(pools[number], state.shapes[number], ask, variant, code, start_s, prices_fen[number])
         for number, (variant, code, start_s) in zip(state.pool_order, by_pool, strict=True)
     )

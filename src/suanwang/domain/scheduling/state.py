@@ -1,5 +1,6 @@
 """The scheduler's state: columns for the kernel, and beside them the names by which the world knows their rows."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from struct import unpack
@@ -22,9 +23,21 @@ from suanwang.domain.scheduling.events import (
 )
 from suanwang.domain.scheduling.invariants import check_tables, ensure
 from suanwang.domain.scheduling.kernel import columns, entries
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NEVER, NODE, OP, OP_KIND, POOL, SIZE, TIE_WORDS
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    MAX_SIZES,
+    NEVER,
+    NODE,
+    OP,
+    OP_KIND,
+    POOL,
+    SIZE,
+    TIE_WORDS,
+)
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
 
+ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
     {
         Objective.CHEAPEST: columns.OBJECTIVE.cheapest,
@@ -32,6 +45,12 @@ OBJECTIVES = MappingProxyType(
         Objective.BALANCED: columns.OBJECTIVE.balanced,
     }
 )
+
+
+def suits(pool: Pool, chip_ids: frozenset[str], memory_bytes: int) -> bool:
+    """Whether a pool's nodes are of the kind that a variant asks for."""
+    has_bytes = pool.memory_bytes_per_node
+    return pool.chip_id in chip_ids and (has_bytes is None or has_bytes >= memory_bytes)
 
 
 @dataclass(slots=True)
@@ -60,6 +79,8 @@ class State:
         """Pools by id: the order in which they are considered and shown."""
         self.node_names: list[list[str]] = []
         """Of every pool; nodes that vanished under an allocation come last."""
+        self.shapes: list[Counter[tuple[int, int]]] = []
+        """Of every pool: how many of its nodes have so many (chips, CPUs)."""
         self.overfull: set[tuple[int, str]] = set()
         """(pool, node) on which more is allocated than they have, by what we were told of them, never by a step."""
         self.jobs: dict[str, Job] = {}
@@ -67,7 +88,8 @@ class State:
         self.queued_nodes = 0
         """Sum over jobs that wait: how many claims and holds a pass can need."""
         self._centres: dict[str, int] = {}
-        self._kinds: dict[frozenset[str], int] = {}
+        self._sizes: dict[tuple[int, int, int], int] = {}
+        self._kinds: dict[tuple[frozenset[str], int], int] = {}
         self._free_slots: list[int] = []
         self._leaving: list[Job] = []
         self._free_rows: dict[int, list[int]] = {}
@@ -82,13 +104,13 @@ class State:
     def centre_number(self, centre_id: str | None) -> int:
         return -1 if centre_id is None else self._centres.setdefault(centre_id, len(self._centres))
 
-    def _kind_number(self, chip_ids: frozenset[str]) -> int:
-        kind = self._kinds.get(chip_ids)
+    def _kind_number(self, wanted: tuple[frozenset[str], int]) -> int:
+        kind = self._kinds.get(wanted)
         if kind is None:
-            kind = self._kinds[chip_ids] = len(self._kinds)
+            kind = self._kinds[wanted] = len(self._kinds)
             self.tables = self.tables._replace(matches=grown(self.tables.matches, 0, kind + 1))
             for number, pool in enumerate(self.pools):
-                self.tables.matches[kind, number] = pool.chip_id in chip_ids
+                self.tables.matches[kind, number] = suits(pool, *wanted)
         return kind
 
     def _new_rows(self, variants: Sequence[AskVariant]) -> int:
@@ -106,7 +128,7 @@ class State:
                 codes=grown(t.codes, 0, self._used_rows),
             )
         for row, variant in enumerate(variants, first):
-            kind = self._kind_number(variant.chip_ids)
+            kind = self._kind_number((variant.chip_ids, variant.memory_bytes))
             fen = NEVER if variant.max_fen_per_hour is None else min(variant.max_fen_per_hour, NEVER)
             self.tables.rows[:, row] = (
                 kind,
@@ -117,6 +139,18 @@ class State:
             )
         return first
 
+    def _size_number(self, ask: Ask) -> int:
+        """Of a demand that jobs share, or -1 if there is no one such."""
+        wanted = ask.variants[0]
+        key = (wanted.chips_per_node, wanted.cpus_per_node, ask.num_nodes)
+        if len(ask.variants) > 1 or (key not in self._sizes and len(self._sizes) == MAX_SIZES):
+            return -1
+        number = self._sizes.setdefault(key, len(self._sizes))
+        if number == len(self._sizes) - 1:
+            self.tables = self.tables._replace(sizes=grown(self.tables.sizes, 0, number + 1))
+            self.tables.sizes[number] = (*key, -1, 0)
+        return number
+
     def add_job(self, ask: Ask, attempt: int) -> Job:
         if self._free_slots:
             slot = self._free_slots.pop()
@@ -124,7 +158,16 @@ class State:
             slot = len(self.job_at)
             self.job_at.append(None)
             t = self.tables
-            self.tables = t._replace(jobs=grown(t.jobs, 1, slot + 1), queue=grown(t.queue, 0, slot + 1))
+            self.tables = t._replace(
+                jobs=grown(t.jobs, 1, slot + 1),
+                queue=grown(t.queue, 0, slot + 1),
+                fresh=grown(t.fresh, 0, slot + 1),
+                scores=grown(t.scores, 0, slot + 1),
+                spare=grown(t.spare, 0, slot + 1),
+                brief=grown(t.brief, 0, slot + 1),
+            )
+        self.tables.scores[slot] = 0.0
+        self.tables.brief[slot] = (0, 0, self._size_number(ask))
         self._arrivals += 1
         self.tables.jobs[:, slot] = (
             ask.num_nodes,
@@ -138,8 +181,10 @@ class State:
             self.centre_number(ask.only_centre),
             NEVER if ask.max_cost_fen is None else min(ask.max_cost_fen, NEVER),
             *(-1,) * (JOB.tie - JOB.said),
-            *unpack(f">{TIE_WORDS}q", ask.job_id.encode()[: 8 * TIE_WORDS].ljust(8 * TIE_WORDS, b"\0")),
+            ask.arrival,
+            *unpack(f">{ID_WORDS}q", ask.job_id.encode()[: 8 * ID_WORDS].ljust(8 * ID_WORDS, b"\0")),
             self._arrivals,
+            0,
         )
         job = self.job_at[slot] = Job(ask, attempt, slot)
         return job
@@ -249,17 +294,19 @@ class State:
             before, self.pools[number] = self.pools[number], pool
             if before.nodes != pool.nodes:
                 self._set_nodes(number)
+        self.shapes[number] = Counter((node.chips, node.cpus) for node in pool.nodes)
         t = self.tables
         t.pools[POOL.centre, number] = self.centre_number(pool.centre_id)
         t.pools[POOL.fen_per_chip_hour, number] = pool.offer.fen_per_chip_hour
         t.pools[POOL.max_walltime_s, number] = pool.offer.max_walltime_s
-        for chip_ids, kind in self._kinds.items():
-            t.matches[kind, number] = pool.chip_id in chip_ids
+        for wanted, kind in self._kinds.items():
+            t.matches[kind, number] = suits(pool, *wanted)
         self._op(OP_KIND.rematch, pool=number)
 
     def _add_pool(self, pool: Pool) -> None:
         self.pools.append(pool)
         self.node_names.append([])
+        self.shapes.append(Counter())
         count, t = len(self.pools), self.tables
         self.tables = t._replace(
             pools=grown(t.pools, 1, count),
@@ -302,6 +349,7 @@ class State:
 
     def set_mark(self, pool_id: str, column: int, value: bool) -> None:
         self.tables.pools[column, self.pool_index[pool_id]] = value
+        self.tables.size[SIZE.stale] = 1
 
     # --- questions ---
 

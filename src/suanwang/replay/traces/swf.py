@@ -10,7 +10,8 @@ version 2.2 of the archive. Which rows count is a rule with a name, because publ
 - `table_b`: the larger of given and asked for; a negative run time is 10 s, one of 0 does not count; order by job. The
   windows of RLScheduler (SC 2020) use it.
 
-The walltime is the time asked for (column 9), or the run time where that is unknown.
+The walltime is the time asked for (column 9), or the run time where that is unknown; with `table_b` the run time as the
+log has it, which may be -1: the published environment orders such jobs by that.
 """
 
 from pathlib import Path
@@ -49,7 +50,7 @@ def read_swf(path: Path, *, usable: str = "ran", chips_per_node: int = 0, skip_b
         tenant=pl.concat_str(pl.lit("user"), pl.col("user")),
         submitted_s=pl.col("submit"),
         run_s=pl.col("run"),
-        walltime_s=pl.when(pl.col("asked_time") > 0).then("asked_time").otherwise("run"),
+        walltime_s=pl.col("walltime"),
         memory_mib=(pl.col("memory").clip(0) * pl.col("chips")) // KIB_PER_MIB,
         chips=None,
     )
@@ -69,20 +70,24 @@ def read_swf(path: Path, *, usable: str = "ran", chips_per_node: int = 0, skip_b
 
 
 def _counted(table: pl.DataFrame, usable: str) -> pl.DataFrame:
-    """The rows that count, with `run` and `chips` as the rule takes them."""
+    """The rows that count, with `run`, `chips` and `walltime` as the rule takes them."""
     given, asked, run = pl.col("processors"), pl.col("asked_processors"), pl.col("run")
+    asked_time = pl.col("asked_time")
+    walltime = pl.when(asked_time > 0).then(asked_time).otherwise(run)
     if usable == "table_c":
         known = pl.all_horizontal(pl.col("job", "submit", "wait", "run", "processors") != UNKNOWN)
         made = table.filter(known).with_columns(
-            chips=pl.when(asked != UNKNOWN).then(asked).otherwise(given), run=run.clip(0)
+            chips=pl.when(asked != UNKNOWN).then(asked).otherwise(given), run=run.clip(0), walltime=walltime
         )
         return made.filter(pl.col("chips") > 0).sort("submit", "job")
     if usable == "table_b":
         made = table.filter(run != 0).with_columns(
-            chips=pl.max_horizontal(given, asked), run=pl.when(run < 0).then(NEGATIVE_RUN_S).otherwise(run)
+            chips=pl.max_horizontal(given, asked),
+            run=pl.when(run < 0).then(NEGATIVE_RUN_S).otherwise(run),
+            walltime=pl.when(asked_time == UNKNOWN).then(run).otherwise(asked_time),
         )
         return made.filter((pl.col("chips") > 0) & (pl.col("submit") >= 0)).sort("job")
-    made = table.with_columns(chips=pl.when(given > 0).then(given).otherwise(asked))
+    made = table.with_columns(chips=pl.when(given > 0).then(given).otherwise(asked), walltime=walltime)
     return made.filter((pl.col("submit") >= 0) & (run >= 0) & (pl.col("chips") > 0)).sort("submit", maintain_order=True)
 
 

@@ -45,8 +45,10 @@ create table centre_contact (
     driver text not null default '',
     seen_s bigint,
     unchanged_s bigint,
-    unseen boolean not null default true
+    unseen boolean not null default true,
+    inventory jsonb
 );
+comment on column centre_contact.inventory is 'What its agent last found behind the pools; compared with the offer, never placed on';
 
 create table pool (
     id text primary key check (id ~ '^[a-z0-9][a-z0-9-]{0,62}$'),
@@ -62,6 +64,19 @@ create table pool (
 comment on column pool.offer_xid is 'The transaction that said so: who kept the pool in memory knows whether it changed';
 create index pool_of_centre on pool (centre_id);
 
+-- What every node had and when, so that history is judged by what was true then. Seconds of several clocks do not order
+-- what happened: a turn is drawn, under the pool's lock, whenever chips are taken, given back, or become more or fewer.
+create sequence turn;
+create table node_capacity (
+    pool_id text not null references pool,
+    node text not null,
+    turn bigint not null,
+    chips int not null check (chips >= 0),
+    at_s bigint not null,
+    primary key (pool_id, node, turn)
+);
+comment on column node_capacity.chips is 'From this turn on; 0: the pool has no such node any more';
+
 -- Jobs --------------------------------------------------------------------------------------------------------------
 
 create table job (
@@ -76,7 +91,6 @@ create table job (
     restarts int not null default 0,
     estimate_fen bigint not null,
     voucher_id uuid,
-    voucher_share jsonb,
     charged_fen bigint not null default 0,
     voucher_fen bigint not null default 0,
     submitted_s bigint not null,
@@ -89,6 +103,7 @@ create index job_of_tenant on job (tenant_id, number desc);
 -- No index of jobs and attempts mentions what changes often (state, phase): their rows are then updated in place. Who
 -- is over is settled in the same transaction, so `not settled` finds the live ones.
 create index job_live on job (number) where not settled;
+create index job_live_of_tenant on job (tenant_id) where not settled;
 
 create table attempt (
     job_id uuid not null references job,
@@ -102,8 +117,10 @@ create table attempt (
     bills_lost_work boolean not null,
     walltime_s bigint not null,
     placed_s bigint not null,
+    placed_turn bigint not null default nextval('turn'),
     expected_end_s bigint not null,
     released_s bigint,
+    released_turn bigint,
     decision jsonb not null,
     resume_from jsonb,
     wanted text not null default 'run' check (wanted in ('run', 'stop')),
@@ -124,7 +141,8 @@ create table attempt (
     charged_chip_s bigint not null default 0,
     charged_fen bigint not null default 0,
     settled boolean not null default false,
-    primary key (job_id, number)
+    primary key (job_id, number),
+    check ((phase = 'ended') = (released_turn is not null))
 ) with (fillfactor = 75);
 create index attempt_orders on attempt (centre_id, order_xid);
 create index attempt_live on attempt (centre_id) where not settled;
@@ -140,6 +158,22 @@ create table usage (
     primary key (job_id, attempt, from_s),
     foreign key (job_id, attempt) references attempt (job_id, number)
 );
+
+-- Reports that could not be applied: an agent may forget what the hub has taken, so the hub keeps them and tries again.
+create table kept_report (
+    job_id uuid not null,
+    attempt int not null,
+    centre_id text not null references centre,
+    report jsonb not null,
+    cause text not null,
+    failures int not null,
+    first_s bigint not null,
+    last_s bigint not null,
+    primary key (job_id, attempt),
+    foreign key (job_id, attempt) references attempt (job_id, number)
+);
+comment on column kept_report.report is 'With its times on the clock of the hub';
+create index kept_report_of_centre on kept_report (centre_id);
 
 -- Charge lines: every second of usage ends in exactly one of them; lost work is a line of 0 fen that says why.
 create table charge (
@@ -195,8 +229,10 @@ comment on table answer is 'Idempotency keys: what was answered to a write, so t
 create table blob (
     sha256 bytea primary key,
     body bytea not null,
-    created_s bigint not null
+    size_bytes bigint not null check (size_bytes > 0),
+    sent_s bigint not null
 );
+comment on column blob.sent_s is 'When it was last sent: sent again, it is kept as long as a new one';
 alter table blob alter column body set storage external;
 
 -- Equal content is stored once; who uploaded it may read it.
@@ -368,7 +404,7 @@ create trigger usage_overlaps after insert on usage
 do $$
 declare recorded text;
 begin
-    foreach recorded in array array['account', 'ledger_transaction', 'transfer', 'usage', 'charge', 'event'] loop
+    foreach recorded in array array['account', 'ledger_transaction', 'transfer', 'usage', 'charge', 'event', 'node_capacity'] loop
         execute format('create trigger %I_append_only before update or delete on %I for each statement
                         execute function refuse_change()', recorded, recorded);
         execute format('create trigger %I_never_truncated before truncate on %I for each statement
@@ -386,11 +422,11 @@ begin
     execute format('grant suanwang_app to %I', current_user);
 end $$;
 grant usage on schema public to suanwang_app;
-grant select, insert on account, ledger_transaction, transfer, usage, charge, event to suanwang_app;
+grant select, insert on account, ledger_transaction, transfer, usage, charge, event, node_capacity to suanwang_app;
 grant select on balance to suanwang_app;
-grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, answer, blob, blob_owner,
-    programme, claim, voucher to suanwang_app;
-grant delete on blob, blob_owner, answer to suanwang_app;
+grant select, insert, update on organisation, token, centre, centre_contact, pool, job, attempt, kept_report, answer, blob,
+    blob_owner, programme, claim, voucher to suanwang_app;
+grant delete on kept_report, blob, blob_owner, answer to suanwang_app;
 grant usage on all sequences in schema public to suanwang_app;
 
 -- Which hub decides: a hub that starts takes the next epoch, and an older one finds its own epoch gone.

@@ -17,3 +17,8 @@ where a.organisation_id = n.organisation_id and a.key = n.key
 -- name: withdraw_answers
 delete from answer a using unnest($1::text[], $2::text[]) n (organisation_id, key)
 where a.organisation_id = n.organisation_id and a.key = n.key
+
+-- name: remove_old
+delete from answer where (organisation_id, key) in (
+    select organisation_id, key from answer where created_s < $1 limit $2 for update skip locked
+)

@@ -18,10 +18,6 @@ from attempt a
 where (a.job_id, a.number) in (select * from unnest($1::uuid[], $2::int[]))
 order by a.job_id, a.number for no key update
 
--- name: lock_last_of_jobs
-select a.job_id, a.number, a.centre_id, a.phase from attempt a join job j on j.id = a.job_id and j.attempts = a.number
-where a.job_id = any($1::uuid[]) order by a.job_id for no key update of a
-
 -- name: apply_reports
 update attempt a set phase = r.phase, cause = coalesce(r.cause, a.cause), sequence = r.sequence,
     started_s = coalesce(a.started_s, r.started_s), observed_s = greatest(a.observed_s, r.observed_s),
@@ -30,6 +26,7 @@ update attempt a set phase = r.phase, cause = coalesce(r.cause, a.cause), sequen
     progress = coalesce(r.progress::jsonb, a.progress), checkpoint = coalesce(r.checkpoint::jsonb, a.checkpoint),
     metered_until_s = coalesce(r.metered_until_s, a.metered_until_s),
     released_s = case when r.phase = 'ended' then $15 else a.released_s end,
+    released_turn = case when r.phase = 'ended' then nextval('turn') else a.released_turn end,
     expected_end_s = case when a.started_s is null and r.started_s is not null
         then r.started_s + a.walltime_s else a.expected_end_s end
 from unnest($1::uuid[], $2::int[], $3::text[], $4::text[], $5::int[], $6::bigint[], $7::bigint[], $8::bigint[], $9::int[],
@@ -73,12 +70,6 @@ select attempt, from_s, until_s, chips from usage where job_id = $1 order by att
 -- name: charges_of_job
 select attempt, from_s, until_s, chip_s, kept, fen_per_chip_hour, amount_fen, voucher_fen, cash_fen, centre_id, transaction_id
 from charge where job_id = $1 order by attempt, from_s
-
--- name: chargeable
-select a.job_id, a.number from attempt a
-where not a.settled and (a.phase = 'ended'
-    or (a.checkpoint ->> 'kept_until_s')::bigint > coalesce(a.charged_until_s, a.started_s))
-order by a.job_id, a.number limit $1
 
 -- name: insert_charges
 insert into charge (job_id, attempt, from_s, until_s, chip_s, kept, fen_per_chip_hour, amount_fen, voucher_fen, cash_fen,

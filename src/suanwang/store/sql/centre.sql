@@ -16,23 +16,57 @@ returning id
 
 -- name: centres
 select c.id, c.organisation_id, c.name, c.name_zh, c.city, c.latitude, c.longitude, c.provider_facts::text as provider_facts,
-    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver
+    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory
 from centre c join centre_contact k on k.centre_id = c.id order by c.created_s, c.id
 
 -- name: centre
 select c.id, c.organisation_id, c.name, c.name_zh, c.city, c.latitude, c.longitude, c.provider_facts::text as provider_facts,
-    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver
+    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory
 from centre c join centre_contact k on k.centre_id = c.id where c.id = $1
 
+-- name: record_capacity
+-- What differs from the last record of the pool's nodes, all under one turn.
+with turn as materialized (select nextval('turn') as number),
+was as (
+    select distinct on (node) node, chips from node_capacity where pool_id = $1 order by node, turn desc
+), now as (
+    select value ->> 'name' as node, (value ->> 'chips')::int as chips
+    from pool, jsonb_array_elements(nodes) value where id = $1
+)
+insert into node_capacity (pool_id, node, turn, chips, at_s)
+select $1, coalesce(now.node, was.node), turn.number, coalesce(now.chips, 0), $2
+from now full join was on was.node = now.node cross join turn
+where coalesce(now.chips, 0) <> coalesce(was.chips, 0)
+
+-- name: nodes_taken_beyond
+-- Nodes on which live attempts have more chips than the pool has there now.
+select taken.node, taken.chips, coalesce(now.chips, 0) as capacity, taken.jobs
+from (
+    select node, sum(a.chips / cardinality(a.node_names))::int as chips, array_agg(a.job_id::text order by a.job_id) as jobs
+    from attempt a cross join unnest(a.node_names) node
+    where a.centre_id = $1 and a.pool_id = $2 and not a.settled and a.phase <> 'ended' group by node
+) taken
+left join (
+    select value ->> 'name' as node, (value ->> 'chips')::int as chips
+    from pool, jsonb_array_elements(nodes) value where id = $2
+) now on now.node = taken.node
+where taken.chips > coalesce(now.chips, 0) order by taken.node limit $3
+
 -- name: pools
-select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work
+select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
+    offer_xid::text::bigint as version
 from pool order by created_s, id
+
+-- name: hold_versions
+-- In id order, so that nobody waits in a ring; a change of these pools waits until the transaction ends.
+select id, offer_xid::text::bigint as version from pool where id = any($1::text[]) order by id for share
 
 -- name: offers_version
 select md5(string_agg(id || ' ' || offer_xid, ' ' order by id)) as version from pool
 
 -- name: pools_of_centre
-select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work
+select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
+    offer_xid::text::bigint as version
 from pool where centre_id = $1 order by created_s, id
 
 -- name: set_drained
@@ -43,6 +77,9 @@ update centre_contact k set seen_s = greatest(k.seen_s, $3), unchanged_s = great
     agent_id = $2, agent_release = $5, driver = $6, unseen = false
 from centre_contact before where k.centre_id = $1 and before.centre_id = $1
 returning before.unseen, before.agent_id, before.seen_s as seen_before_s
+
+-- name: set_inventory
+update centre_contact set inventory = $2::jsonb where centre_id = $1
 
 -- name: mark_unseen
 update centre_contact set unseen = true where not unseen and (seen_s is null or seen_s < $1) returning centre_id

@@ -3,10 +3,10 @@ insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, sub
 select j.id, j.tenant_id, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id, $1, $1
 from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[]) with ordinality
     j (id, tenant_id, name, spec, estimate_fen, voucher_id, place)
-order by j.place
+order by j.place returning id, number
 
 -- name: jobs_for_update
-select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
+select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
     charged_fen, voucher_fen, submitted_s, queued_s, settled
 from job where id = any($1::uuid[]) order by id for no key update
 
@@ -28,7 +28,7 @@ update job set reason = j.reason::jsonb from unnest($1::uuid[], $2::text[]) j (i
 where job.id = j.id and job.state = 'queued'
 
 -- name: queued_or_live
-select id, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
+select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
     charged_fen, voucher_fen, submitted_s, queued_s, settled
 from job where not settled and state not in ('succeeded', 'failed', 'cancelled') order by number
 
@@ -44,6 +44,9 @@ where ($1::text is null or tenant_id = $1)
     and (number::text = $2 or name = $2 or (length($2) >= 6 and starts_with(id::text, lower($2))))
 order by rank, number desc limit 2
 
+-- name: count_live
+select tenant_id, count(*) as jobs from job where tenant_id = any($1::text[]) and not settled group by tenant_id
+
 -- name: list
 select j.id, j.number, j.tenant_id, j.name, j.state, j.attempts, j.estimate_fen, j.charged_fen, j.voucher_fen,
     j.submitted_s, j.ended_s, j.reason::text as reason, a.centre_id, a.pool_id, a.phase, a.started_s, a.progress::text as progress,
@@ -52,19 +55,14 @@ from job j
 left join attempt a on a.job_id = j.id and a.number = j.attempts
 left join centre_contact k on k.centre_id = a.centre_id
 where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or j.state = any($2))
-    and ($3::bigint is null or j.number < $3) and ($5::text is null or a.centre_id = $5)
+    and ($3::bigint is null or j.number < $3) and ($5::text[] is null or a.centre_id = any($5))
 order by j.number desc limit $4
 
 -- name: count_states
 select j.state, count(*) as jobs from job j
-where ($1::text is null or j.tenant_id = $1) and ($2::text is null or exists (
-    select from attempt a where a.job_id = j.id and a.number = j.attempts and a.centre_id = $2))
+where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or exists (
+    select from attempt a where a.job_id = j.id and a.number = j.attempts and a.centre_id = any($2)))
 group by j.state
-
--- name: unsettled_ended
-select id from job where not settled and state in ('succeeded', 'failed', 'cancelled')
-    and not exists (select from attempt a where a.job_id = job.id and not a.settled)
-order by id limit $1
 
 -- name: settle
 update job set settled = true where id = any($1::uuid[])

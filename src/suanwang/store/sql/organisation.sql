@@ -4,6 +4,13 @@ insert into organisation (id, name, kind, facts, created_s) values ($1, $2, $3, 
 -- name: organisation
 select id, name, kind, facts::text as facts from organisation where id = $1
 
+-- name: share
+-- In id order, so that nobody waits in a ring.
+select id from organisation where id = any($1::text[]) order by id for share
+
+-- name: lock
+select id from organisation where id = any($1::text[]) order by id for no key update
+
 -- name: organisations
 select id, name, kind, facts::text as facts from organisation order by id
 

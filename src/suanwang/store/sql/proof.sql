@@ -66,31 +66,31 @@ where not j.settled and j.state in ('succeeded', 'failed', 'cancelled')
 
 -- name: pools_never_overcommitted
 with change as (
-    select pool_id, placed_s as at_s, chips from attempt
-    union all select pool_id, coalesce(released_s, placed_s), -chips from attempt where phase = 'ended'
+    select pool_id, placed_turn as turn, chips, 0 as capacity from attempt
+    union all select pool_id, released_turn, -chips, 0 from attempt where released_turn is not null
+    union all select pool_id, turn, 0, chips - lag(chips, 1, 0) over (partition by pool_id, node order by turn) from node_capacity
 ), level as (
-    select pool_id, at_s, sum(sum(chips)) over (partition by pool_id order by at_s) as chips from change group by pool_id, at_s
+    select pool_id, turn, sum(sum(chips)) over turns as chips, sum(sum(capacity)) over turns as capacity
+    from change group by pool_id, turn window turns as (partition by pool_id order by turn)
 )
-select l.pool_id as pool, max(l.chips)::bigint as chips, p.capacity from level l
-join (select id, (select sum((node ->> 'chips')::bigint) from jsonb_array_elements(nodes) node) as capacity from pool) p on p.id = l.pool_id
-where l.chips > p.capacity group by l.pool_id, p.capacity
+select pool_id as pool, max(chips)::bigint as chips, min(capacity)::bigint as capacity, min(turn) as from_turn
+from level where chips > capacity group by pool_id
 
 -- name: nodes_never_overcommitted
 with taken as (
-    select a.pool_id, node, a.placed_s, case when a.phase = 'ended' then a.released_s end as released_s,
-        a.chips / cardinality(a.node_names) as chips
+    select a.pool_id, node, a.placed_turn, a.released_turn, a.chips / cardinality(a.node_names) as chips
     from attempt a cross join unnest(a.node_names) node
 ), change as (
-    select pool_id, node, placed_s as at_s, chips from taken
-    union all select pool_id, node, released_s, -chips from taken where released_s is not null
+    select pool_id, node, placed_turn as turn, chips, 0 as capacity from taken
+    union all select pool_id, node, released_turn, -chips, 0 from taken where released_turn is not null
+    union all select pool_id, node, turn, 0, chips - lag(chips, 1, 0) over (partition by pool_id, node order by turn)
+    from node_capacity
 ), level as (
-    select pool_id, node, at_s, sum(sum(chips)) over (partition by pool_id, node order by at_s) as chips from change
-    group by pool_id, node, at_s
+    select pool_id, node, turn, sum(sum(chips)) over turns as chips, sum(sum(capacity)) over turns as capacity
+    from change group by pool_id, node, turn window turns as (partition by pool_id, node order by turn)
 )
-select l.pool_id as pool, l.node, max(l.chips)::bigint as chips, (n.value ->> 'chips')::bigint as capacity
-from level l join pool p on p.id = l.pool_id
-left join lateral (select value from jsonb_array_elements(p.nodes) value where value ->> 'name' = l.node) n on true
-where l.chips > coalesce((n.value ->> 'chips')::bigint, 0) group by l.pool_id, l.node, n.value
+select pool_id as pool, node, max(chips)::bigint as chips, min(capacity)::bigint as capacity, min(turn) as from_turn
+from level where chips > capacity group by pool_id, node
 
 -- name: attempts_one_at_a_time
 select a.job_id::text as job, a.number as attempt, b.number as next_attempt from attempt a
@@ -99,6 +99,9 @@ where a.phase <> 'ended' or b.started_s < a.ended_s
 union all
 select j.id::text, j.attempts, count(a.number) from job j left join attempt a on a.job_id = j.id
 group by j.id having count(a.number) <> j.attempts
+
+-- name: reports_applied
+select job_id::text as job, attempt, centre_id as centre, cause, failures, first_s, last_s from kept_report order by first_s
 
 -- name: vouchers_whole
 with moved as (

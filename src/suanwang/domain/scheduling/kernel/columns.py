@@ -14,8 +14,10 @@ Array = npt.NDArray[np.int64]
 NEVER = 2**62
 """Later than every time and dearer than every price."""
 MEMO_SIZE = 4_096
+MAX_SIZES = 4_096
+MAX_POOLS_IN_BITS = 62
 TIE_WORDS = 5
-"""Job ids break ties by their first 40 bytes, then by arrival."""
+"""Ties are broken by `Ask.arrival`, then by the first 32 bytes of the id, then by the order of queueing."""
 
 
 class SizeColumns(NamedTuple):
@@ -33,6 +35,15 @@ class SizeColumns(NamedTuple):
     evicted: int = 6
     """Profiles given up for another since the start."""
     order: int = 7
+    backfill: int = 8
+    fresh: int = 9
+    """Jobs that came and have no place in the queue yet."""
+    gone: int = 10
+    """Jobs that left the queue and are still in it."""
+    moves: int = 11
+    """Passes begun and jobs placed: what is free changes with it."""
+    stale: int = 12
+    """1 if `BRIEF.where` of jobs that wait must be worked out anew: a pool changed, opened or shut."""
 
 
 class PoolColumns(NamedTuple):
@@ -113,7 +124,7 @@ class JobColumns(NamedTuple):
     only_centre: int = 8
     max_cost_fen: int = 9
     said: int = 10
-    """The reason of the last answer while it waits, and the pool of that answer."""
+    """The reason of the last answer while it waits, and the pool where it had a reservation then."""
     said_pool: int = 11
     pool: int = 12
     variant: int = 13
@@ -125,6 +136,29 @@ class JobColumns(NamedTuple):
     tie: int = 18
     """First of the words of its id."""
     arrival: int = 18 + TIE_WORDS
+    waits: int = 19 + TIE_WORDS
+    """1 while it is in the queue."""
+
+
+class BriefColumns(NamedTuple):
+    """What a pass must know of a waiting job to go by it, in one piece of memory per job."""
+
+    told: int = 0
+    """1 if the last word was that it waits for its turn: what else there is to say of it is news."""
+    where: int = 1
+    """A bit for every pool to which it would go; 0 if that is not known in bits."""
+    size: int = 2
+    """Which of `sizes` it asks for; -1 if it has several variants."""
+
+
+class SizeOfJob(NamedTuple):
+    """A demand that jobs share: per node, and nodes. `free`: the pools that have it free now, looked at in `seen`."""
+
+    chips: int = 0
+    cpus: int = 1
+    nodes: int = 2
+    seen: int = 3
+    free: int = 4
 
 
 class RowColumns(NamedTuple):
@@ -212,12 +246,27 @@ class Orders(NamedTuple):
     fcfs: int = 0
     sjf: int = 1
     priority: int = 2
+    f1: int = 3
+    given: int = 4
+    """By a score that comes with the job."""
+    wfp3: int = 5
+    """From here on, scores change with time."""
+    unicef: int = 6
 
 
 class Objectives(NamedTuple):
     cheapest: int = 0
     soonest: int = 1
     balanced: int = 2
+
+
+class Backfills(NamedTuple):
+    """Who may overtake a reservation. `beside`: who delays it nowhere; `until`: who ends by its start; `before`: who
+    ends before it."""
+
+    beside: int = 0
+    until: int = 1
+    before: int = 2
 
 
 class Codes(NamedTuple):
@@ -243,8 +292,10 @@ class Codes(NamedTuple):
 
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
 JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
+BRIEF, ASKED = BriefColumns(), SizeOfJob()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
 OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
+BACKFILL = Backfills()
 
 
 class Tables(NamedTuple):
@@ -261,6 +312,16 @@ class Tables(NamedTuple):
     """[kind of chip set, pool]: 1 if the pool's chip is in the set."""
     queue: Array
     """Jobs that wait, in the policy's order."""
+    fresh: Array
+    """Jobs that came since."""
+    scores: npt.NDArray[np.float64]
+    """What the policy's order makes of each job: less is first."""
+    spare: Array
+    """For sorting."""
+    brief: Array
+    """[job, BRIEF]: row by row, since a pass looks at many jobs and little of each."""
+    sizes: Array
+    """[size, ASKED]"""
     prices: Array
     """[row, pool] for the whole walltime."""
     codes: Array

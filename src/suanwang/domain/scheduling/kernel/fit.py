@@ -5,6 +5,7 @@
 from typing import Any
 
 from suanwang.domain.scheduling.kernel.columns import (
+    BACKFILL,
     CODE,
     JOB,
     MEMO,
@@ -77,6 +78,9 @@ def _search_start(
     """
     if not_before_s <= now_s:
         free = count_free(t, pool, chips, cpus)
+        backfill, spare_s = t.size[SIZE.backfill], t.pools[POOL.first_hold_s, pool] - (now_s + walltime_s)
+        if (backfill == BACKFILL.until and spare_s < 0) or (backfill == BACKFILL.before and spare_s <= 0):
+            free = 0
         if free >= num_nodes and t.pools[POOL.first_hold_s, pool] < now_s + walltime_s:
             node = t.pools[POOL.held, pool]
             while node >= 0:

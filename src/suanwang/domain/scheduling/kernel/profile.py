@@ -68,3 +68,17 @@ def count_free(t: Tables, pool: int, chips: int, cpus: int) -> int:
         return count
     first = profile(t, pool, chips, cpus)
     return rank(t.times, first, first + t.pools[POOL.nodes, pool], -NEVER)
+
+
+@compiled
+def has_free(t: Tables, pool: int, chips: int, cpus: int, nodes: int) -> bool:
+    """Whether so many nodes have the demand free now, reservations aside."""
+    if cpus:
+        return count_free(t, pool, chips, cpus) >= nodes
+    level, last = t.pools[POOL.level, pool] + chips, t.pools[POOL.level, pool] + t.pools[POOL.levels, pool]
+    if t.pools[POOL.nodes, pool] == 1:
+        return t.nodes[NODE.free_chips, t.pools[POOL.node, pool]] >= chips
+    while nodes > 0 and level < last:
+        nodes -= t.levels[level]
+        level += 1
+    return nodes <= 0

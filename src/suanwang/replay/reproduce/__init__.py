@@ -1,0 +1,1 @@
+"""Published tables, computed again from the logs that they are about."""

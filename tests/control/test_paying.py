@@ -1,0 +1,112 @@
+"""What pays for a job: the first voucher that bears a part of it, then cash; also when many ask at once."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from suanwang.control import daemon, submit, voucher
+from suanwang.control.daemon import Hub
+from suanwang.control.offers import Market
+from suanwang.control.prove import prove
+from suanwang.control.quote import quote
+from suanwang.control.submit import Submission
+from suanwang.domain.job import Variant
+from suanwang.domain.ledger import tenant_cash
+from suanwang.domain.tenant import Actor
+from suanwang.errors import InsufficientValue
+from suanwang.store import ledger
+from suanwang.testing.network import SmallNetwork, job_spec
+from suanwang.wire import ContractPart, NewClaim, NewProgramme, SubmittedJob
+
+FACTS: dict[str, object] = {"legal_person": True}
+RULES = """
+id: ID
+name_zh: 测试
+issuer_zh: 测试
+jurisdiction: 北京
+service: {kinds: [intelligent], uses: [training]}
+providers: {mode: whitelist, list: [PARTNERS]}
+rates: [{when: {}, rate_max_bp: 10000}]
+caps: {per_entity_year_fen: 200000000}
+redemption: {flow: offset}
+voucher: {validity_months: MONTHS}
+"""
+
+
+async def grant(net: SmallNetwork, tenant: Actor, programme_id: str, partners: str, fen: int, months: int) -> str:
+    """A voucher of a programme of its own, for the centres that are its partners, that ends after so many months."""
+    officer = await net.add_agency(f"agency-of-{programme_id}")
+    rules = RULES.replace("ID", programme_id).replace("PARTNERS", partners).replace("MONTHS", str(months))
+    new = NewProgramme(rules=rules, automatic_limit_fen=10**8)
+    await voucher.add_programme(net.db, officer, new, net.call(officer), net.now_s)
+    await voucher.fund(net.db, officer, programme_id, fen, net.call(officer), net.now_s)
+    part = ContractPart(kind="intelligent", amount_fen=fen)
+    claim = NewClaim(programme_id=programme_id, contract_id="C1", signed_on="2023-11-01", term_days=100, parts=(part,))
+    given = await voucher.claim(net.db, tenant, claim, net.call(tenant), net.now_s)
+    assert given.voucher_id is not None, given.refusals
+    assert given.granted_fen == fen
+    return given.voucher_id
+
+
+async def cash_fen(net: SmallNetwork, tenant_id: str) -> int:
+    async with net.db.transaction() as tx:
+        return await ledger.balance_fen(tx, tenant_cash(tenant_id))
+
+
+async def alone(net: SmallNetwork, tenant: Actor, key: str, chips: int = 1) -> list[SubmittedJob] | InsufficientValue:
+    """A call that goes into a transaction of its own, as those of two hubs, or of two clerks, do."""
+    one = Submission(tenant, [job_spec(chips=chips)], net.call(tenant, key))
+    (outcome,) = await submit.submit_together(net.db, net.catalogue, Market(), [one], net.now_s)
+    assert isinstance(outcome, (list, InsufficientValue))
+    return outcome
+
+
+@pytest.mark.parametrize("turn", range(3))
+async def test_calls_that_reach_for_the_same_voucher_at_once_are_paid_in_cash_when_it_is_used_up(
+    net: SmallNetwork, turn: int
+) -> None:
+    tenant = await net.add_tenant("acme", 17_000, FACTS)
+    await net.add_centre("east", provider={"on_list": ["partners"]})
+    await grant(net, tenant, "p", "partners", 3_000, 3)
+    answers = await asyncio.gather(*(alone(net, tenant, f"rush-{i}") for i in range(20)))
+    assert [answer for answer in answers if isinstance(answer, InsufficientValue)] == []
+    parts = [job.voucher_hold_fen for answer in answers if isinstance(answer, list) for job in answer]
+    assert sorted(parts) == [0] * 17 + [1_000] * 3
+    assert await cash_fen(net, "acme") == 0
+    assert (await prove(net.db, net.now_s)).hold
+
+
+async def test_whoever_is_refused_while_others_ask_hears_what_is_free(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10_000, FACTS)
+    await net.add_centre("east")
+    sizes = [4, 3, 2, 1] * 4
+    answers = await asyncio.gather(*(alone(net, tenant, f"rush-{i}", chips) for i, chips in enumerate(sizes)))
+    refused = [answer for answer in answers if isinstance(answer, InsufficientValue)]
+    taken_fen = sum(job.cash_hold_fen for answer in answers if isinstance(answer, list) for job in answer)
+    left_fen = await cash_fen(net, "acme")
+    assert taken_fen + left_fen == 10_000
+    for no in refused:
+        assert no.facts["needed_fen"] > no.facts["available_fen"] >= left_fen
+    # Nobody was refused what the rest would have covered.
+    assert all(no.facts["needed_fen"] > left_fen for no in refused)
+    assert (await prove(net.db, net.now_s)).hold
+
+
+async def test_the_first_voucher_that_bears_a_part_is_chosen_not_the_first_of_all(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 100_000, FACTS)
+    await net.add_centre("east", provider={"on_list": ["eastern"]})
+    await net.add_centre("west", provider={"on_list": ["western"]})
+    sooner = await grant(net, tenant, "sooner", "eastern", 10_000, 1)
+    later = await grant(net, tenant, "later", "western", 10_000, 3)
+    pinned = replace(job_spec(), variants=(Variant("A100", 1, centre="west"),))
+    hub = Hub(net.db, net.catalogue, lambda: net.now_s, unseen_after_s=30)
+    await asyncio.to_thread(daemon.warm_up)
+    await net.turn()
+    hub.brain = net.brain
+    for spec, voucher_id in ((pinned, later), (job_spec(), sooner)):
+        quoted = await quote(hub, "acme", spec, [], net.now_s)
+        (submitted,) = await net.submit(tenant, spec)
+        assert (quoted.voucher_id, submitted.voucher_id) == (voucher_id, voucher_id)
+        assert submitted.voucher_hold_fen == 1_000
+    assert await cash_fen(net, "acme") == 99_000
