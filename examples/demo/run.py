@@ -22,7 +22,7 @@ from pathlib import Path
 import msgspec
 from rich.console import Console
 from rich.live import Live
-from show import outcome, picture
+from show import outcome, picture, scaled_prices
 from story import Outcome, Story
 
 from suanwang.errors import SuanwangError
@@ -114,7 +114,14 @@ def _tell(found: Outcome, *, json: bool) -> None:
 def _say_where(processes: Processes) -> None:
     pids = " ".join(str(process.pid) for process in processes.running.values())
     screen.print(_("the network runs on at {url}").format(url=processes.url))
-    screen.print(f"  SUANWANG_HOME={processes.home} .venv/bin/suanwang centre list", markup=False)
+    screen.print(_("go on as the start-up (or as `agency`, or `default`, the network's administrator):"), markup=False)
+    for line in (
+        f"export SUANWANG_HOME={processes.home} SUANWANG_PROFILE=startup PATH={Path(sys.executable).parent}:$PATH",
+        "cd examples/demo/digits",
+        "suanwang submit task.yaml --env PYTHON=$(command -v python) --wait",
+    ):
+        screen.print(f"  {line}", markup=False, highlight=False, soft_wrap=True)
+    screen.print(scaled_prices(), markup=False)
     screen.print(_("end it with: kill {pids}").format(pids=pids))
 
 

@@ -6,6 +6,7 @@ from rich.console import Group
 from rich.table import Table
 from story import Outcome, Picture
 
+from suanwang.cli.receipt import who_bears
 from suanwang.i18n import _
 from suanwang.units import SECONDS_PER_HOUR, yuan
 from suanwang.wire import AttemptLine, JobLine
@@ -50,7 +51,9 @@ def _attempt_in_short(attempt: AttemptLine) -> str:
 
 def outcome(found: Outcome) -> Group:
     """The claim, the quote, the receipt, the settlement and the proofs."""
-    return Group(_claim(found), _quote(found), _receipt(found), _jobs(found), _settlement(found), _proofs(found))
+    return Group(
+        _claim(found), _quote(found), scaled_prices(), _receipt(found), _jobs(found), _settlement(found), _proofs(found)
+    )
 
 
 def _table(title: str, *columns: str, right: tuple[int, ...] = ()) -> Table:
@@ -100,6 +103,14 @@ def _quote(found: Outcome) -> Table:
     return table
 
 
+def scaled_prices() -> str:
+    """Beside every place where a price per hour of the demonstration's network can be seen."""
+    return _(
+        "Prices: a second here stands for an hour, so a chip-second costs what a centre's file asks for a chip-hour. "
+        "Read 75,960 yuan per chip-hour as 21.10."
+    )
+
+
 def _receipt(found: Outcome) -> Group:
     receipt = found.receipt
     table = _table(
@@ -131,8 +142,9 @@ def _receipt(found: Outcome) -> Group:
             yuan(attempt.charged_fen),
         )
     sums = Table.grid(padding=(0, 2))
-    sums.add_row(_("charged"), yuan(receipt.charged_fen), _("voucher part"), yuan(receipt.voucher_fen))
-    sums.add_row(_("cash part"), yuan(receipt.cash_fen), _("held at first"), yuan(receipt.estimate_fen))
+    rows = [(_("held at first"), yuan(receipt.estimate_fen)), (_("charged"), yuan(receipt.charged_fen))]
+    for name, amount in [*rows, *who_bears(receipt)]:
+        sums.add_row(name, amount)
     return Group(table, sums)
 
 

@@ -15,6 +15,7 @@ import yaml
 
 from suanwang.agent.archive import pack
 from suanwang.centrefile import read_centre_file
+from suanwang.cli.profile import Profile, write_profile
 from suanwang.client import Client
 from suanwang.domain.job import ENDED_STATES, JobSpec, JobState, Variant
 from suanwang.domain.tenant import OrganisationKind, Role
@@ -131,6 +132,7 @@ class Story:
             await admin.add_organisation(NewOrganisation(id=name, name=name.title(), kind=kind, facts=facts))
             token = await admin.issue_token(NewToken(organisation_id=name, role=role))
             self.client(name, token.secret)
+            write_profile(self.processes.home, name, Profile(self.processes.url, token.secret))
         await admin.top_up(NewTopUp(tenant_id="startup", amount_fen=fen_of_yuan(1_000_000)))
         self.say(_("three centres join; each has an agent process of its own"))
         for centre_id in CENTRES:

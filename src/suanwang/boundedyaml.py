@@ -56,9 +56,19 @@ def load_yaml(text: str, *, max_bytes: int) -> object:
         return _build(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        raise InvalidInput(_line(mark), error.problem, f"YAML: {error.context or 'one well-formed document'}") from None
+        allowed = _advice(error.context or "", error.problem or "")
+        raise InvalidInput(_line(mark), error.problem, f"YAML: {allowed}") from None
     except yaml.YAMLError as error:
         raise InvalidInput("text", str(error).splitlines()[0], "printable text in YAML") from None
+
+
+def _advice(context: str, problem: str) -> str:
+    """What to do about YAML's own words, where they do not say it."""
+    if "alias" in context or "anchor" in context:
+        return "* and & at the beginning have a meaning in YAML; put such a text in quotes"
+    if "cannot start any token" in problem:
+        return "a text that begins with @, %, ` or a tab goes in quotes"
+    return context or "one well-formed document"
 
 
 def _line(mark: Any) -> str:
@@ -88,14 +98,19 @@ def _measure(text: str) -> None:
             sizes[-1] += 1
         elif isinstance(event, AliasEvent):
             if event.anchor not in size_of_anchor:  # unknown, or still open: an endless loop
-                raise InvalidInput(
-                    _line(event.start_mark), f"*{event.anchor}", "an alias of an anchor that is complete"
-                )
+                raise InvalidInput(_line(event.start_mark), f"*{event.anchor}", _alias_advice(event.anchor))
             sizes[-1] += size_of_anchor[event.anchor]
         if sum(sizes) > MAX_NODES:
             raise InvalidInput(
                 _line(event.start_mark), f"{sum(sizes)} nodes", f"at most {MAX_NODES} nodes, aliases expanded"
             )
+
+
+def _alias_advice(anchor: str | None) -> str:
+    return (
+        f"YAML takes it for a reference to a part marked &{anchor}, which does not stand complete before this line; "
+        "put a text that begins with * in quotes"
+    )
 
 
 def _build(text: str) -> object:

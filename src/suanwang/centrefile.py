@@ -18,7 +18,7 @@ from typing import Any
 from suanwang.boundedyaml import load_yaml
 from suanwang.domain.centre import MAX_CHIPS_PER_NODE, MAX_MEMORY_GIB_PER_NODE, MAX_NODES_PER_POOL, Node
 from suanwang.errors import InvalidInput
-from suanwang.units import duration_s
+from suanwang.units import MIB_PER_GIB, duration_s
 from suanwang.wire import NewCentre, NewNodes, NewPool
 
 MAX_BYTES = 2**20
@@ -99,7 +99,7 @@ def _pool(where: str, line: Mapping[str, Any], driver: str) -> NewPool:
         id=read_id(f"{where}.id", line.get("id")),
         chip=read_id(f"{where}.chip", line.get("chip")),
         nodes=tuple(
-            NewNodes(name=node.name, chips=node.chips, cpus=node.cpus, memory_gib=node.memory_gib) for node in nodes
+            NewNodes(name=node.name, chips=node.chips, cpus=node.cpus, memory_gib=_gib(node)) for node in nodes
         ),
         fen_per_chip_hour=read_whole(f"{where}.offer.fen_per_chip_hour", price, 0, MAX_FEN_PER_CHIP_HOUR),
         max_walltime_s=_walltime_s(f"{where}.offer.max_walltime", terms.get("max_walltime")),
@@ -150,10 +150,15 @@ def read_nodes(where: str, value: object) -> tuple[Node, ...]:
 def _node(where: str, line: Mapping[str, Any], name: str) -> Node:
     chips = read_whole(f"{where}.chips", line.get("chips"), 1, MAX_CHIPS_PER_NODE)
     cpus = read_whole(f"{where}.cpus", line.get("cpus", 1), 1, MAX_CPUS_PER_NODE)
-    memory_gib = None
+    memory_mib = None
     if line.get("memory_gib") is not None:
-        memory_gib = read_whole(f"{where}.memory_gib", line["memory_gib"], 1, MAX_MEMORY_GIB_PER_NODE)
-    return Node(name, chips, cpus, memory_gib)
+        memory_mib = read_whole(f"{where}.memory_gib", line["memory_gib"], 1, MAX_MEMORY_GIB_PER_NODE) * MIB_PER_GIB
+    return Node(name, chips, cpus, memory_mib)
+
+
+def _gib(node: Node) -> int | None:
+    """As the file has it: whole GiB."""
+    return None if node.memory_mib is None else node.memory_mib // MIB_PER_GIB
 
 
 def mapping(where: str, value: object) -> Mapping[str, Any]:

@@ -7,8 +7,9 @@ version 0 and gets everything that is live at its centre.
 """
 
 from dataclasses import dataclass, field
+from typing import Annotated
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
 from suanwang.domain.job import BlobWorkdir, Cause, GitWorkdir, Phase
 
@@ -16,6 +17,12 @@ PROTOCOL_VERSION = 1
 MAX_REPORTS_PER_SYNC = 5_000
 MAX_BLOB_BYTES = 32 * 2**20
 MAX_LOG_CHUNK_BYTES = 256 * 1024
+MAX_STEP = 2**53
+"""The largest count that JSON readers of every language keep exactly."""
+MAX_METRICS = 32
+MAX_METRIC_NAME_LENGTH = 64
+Step = Annotated[int, Meta(ge=0, le=MAX_STEP)]
+MetricName = Annotated[str, Meta(min_length=1, max_length=MAX_METRIC_NAME_LENGTH)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,7 +33,7 @@ class Checkpoint:
     an attempt at another centre can start from it; a checkpoint too large to upload resumes at its own centre only.
     """
 
-    step: int
+    step: Step
     kept_until_s: int
     size_bytes: int
     blob_sha256: str | None = None
@@ -36,10 +43,10 @@ class Checkpoint:
 class Progress:
     """The newest line of a job's own `$SUANWANG_PROGRESS_FILE`."""
 
-    step: int
-    total_steps: int | None = None
+    step: Step
+    total_steps: Step | None = None
     at_s: int
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Annotated[dict[MetricName, float], Meta(max_length=MAX_METRICS)] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -164,6 +164,7 @@ _MORE_ERRORS = {
     "TOKEN_MISSING": (mark("nobody is logged in"),),
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
+    "AMBIGUOUS": (mark("{count} jobs answer to {job}; say one by its number or id, the newest are: {candidates}"),),
     "ID_TAKEN": (mark("the id {id} is taken"),),
     "SECRET_SHOWN_ONCE": (
         mark("token {token} was issued by this call and its secret shown once; revoke it and issue another"),
@@ -189,6 +190,16 @@ _MORE_ERRORS = {
     "LESS_IS_LEFT": (mark("only {left_fen} yuan can be granted by now: caps or budget have shrunk"),),
     "HUB_UNREACHABLE": (mark("the hub at {url} does not answer"),),
     "DATABASE_UNREACHABLE": (mark("the hub's database does not answer"),),
+    "DATABASE_URL": (mark("the database URL {value} cannot be used; {allowed}"),),
+    "NO_DATABASE_SERVER": (
+        mark("no PostgreSQL can be reached at {address} ({said}); is it running, and does it listen there?"),
+    ),
+    "DATABASE_LOGIN": (
+        mark("PostgreSQL does not let the hub in at {address} ({said}); check user, password and pg_hba.conf"),
+    ),
+    "NO_DATABASE": (mark("{said} at {address}; create it, owned by the user that you name"),),
+    "DATABASE_RIGHTS": (mark("the database user {user} lacks rights; let a superuser run: {statements}"),),
+    "DATABASE_UNFIT": (mark("{found} cannot be used; it takes {needed}"),),
     "DATABASE_BUSY": (mark("the hub's database has no free connection; try again"),),
     "TRY_AGAIN": (mark("another change came first; send the same call again"),),
     "WORKDIR_TOO_LARGE": (

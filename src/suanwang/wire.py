@@ -24,6 +24,18 @@ class Reason:
     facts: dict[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Health:
+    """Of a hub that answers."""
+
+    status: str
+    release: str
+    brain: str
+    """`awake`, or `starting`: it reads the records and decides nothing yet."""
+    events_held_back_s: int
+    """For how long new events wait for the oldest transaction of the whole PostgreSQL cluster; a moment is normal."""
+
+
 # Jobs ----------------------------------------------------------------------------------------------------------------
 
 
@@ -234,6 +246,11 @@ class Receipt:
     voucher_id: str | None
     voucher_fen: int
     """Borne by a voucher: taken at the charge (offset), or repaid to the tenant (reimburse)."""
+    voucher_flow: str | None
+    programme_id: str | None
+    """Of the voucher that the job pays with."""
+    repaid_fen: int
+    """Of `voucher_fen`: what the tenant has paid first, and the programme owes it for that since the job's end."""
     cash_fen: int
     """Borne by the tenant in the end."""
     attempts: list[AttemptLine]

@@ -109,7 +109,8 @@ def shown_fact(name: str, value: Any, facts: Mapping[str, Any] = MappingProxyTyp
     if isinstance(value, int):
         return _shown_number(_unit_name(name, facts), value)
     if isinstance(value, (list, tuple)):
-        return ", ".join(shown_fact(name, entry, facts) for entry in value) or _("none")
+        shown = (_candidate(entry) if name == "candidates" else shown_fact(name, entry, facts) for entry in value)
+        return ", ".join(shown) or _("none")
     if isinstance(value, Mapping):
         return _shown_mapping(value)
     if name == "field":
@@ -136,6 +137,10 @@ def _shown_number(name: str, value: int) -> str:
     if name.endswith("_s"):
         return duration(value)
     return str(value)
+
+
+def _candidate(job: Mapping[str, Any]) -> str:
+    return f"{job.get('number')} ({job.get('name')}, {word(job.get('state'))}, {str(job.get('job_id'))[:8]})"
 
 
 def _shown_mapping(value: Mapping[str, Any]) -> str:

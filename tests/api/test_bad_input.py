@@ -50,6 +50,10 @@ BAD_JOBS: list[tuple[str, Any, str]] = [
     ("empty name", {"spec": spec(name="")}, "name"),
     ("NUL", {"spec": spec(run="a\0b")}, "run"),
     ("serving", {"task": TASK + "service: {replicas: 2}"}, "service"),
+    ("a label of two lines", {"spec": spec(labels={"team": "a\nb"})}, "line breaks"),
+    ("a label with a bell", {"spec": spec(labels={"te\x07am": "a"})}, "control characters"),
+    ("a label that turns the line", {"task": TASK.replace("{acc", '{labels: {team: "\\u202e"}, acc')}, "control"),
+    ("a label without a name", {"spec": spec(labels={"": "a"})}, "labels"),
     ("unknown voucher", {"task": TASK, "voucher": "nope"}, "nope"),
 ]
 
@@ -168,6 +172,11 @@ async def test_values_that_cannot_be_stored(served: Served) -> None:
         for reference in ("%00", "a%2Fb", "%F0%9F%92%A9", "' or 1=1 --", "x" * 5_000):
             answer = await tenant.get(f"/v1/jobs/{reference}")
             assert answer.status_code in (404, 422), (reference, answer.text)
+    async with served.client(served.secrets[Role.NETWORK_ADMIN]) as admin:
+        for label in ("a\nb", "x" * 201, "\x1b[31mred", "\u202e"):
+            new = {"organisation_id": "acme", "role": "tenant_member", "label": label}
+            answer = await admin.post("/v1/tokens", json=new, headers={"idempotency-key": "label"})
+            assert (answer.status_code, answer.json()["facts"]["field"]) == (422, "label"), answer.text
     message: dict[str, Any] = {"agent_id": "a", "version": 0, "now_s": START_S}
     async with served.client(served.secrets[Role.CENTRE_AGENT]) as agent:
         for change in (
@@ -180,6 +189,44 @@ async def test_values_that_cannot_be_stored(served: Served) -> None:
         ):
             answer = await agent.post("/v1/agent/east/sync", json={**message, **change})
             assert answer.status_code == 422, (change, answer.text)
+    assert await counts(served) == before
+
+
+async def test_a_long_label_in_chinese_is_a_label(served: Served) -> None:
+    async with served.client(served.secrets[Role.NETWORK_ADMIN]) as admin:
+        new = {"organisation_id": "acme", "role": "tenant_member", "label": "持续集成 " * 40}
+        assert (await admin.post("/v1/tokens", json=new, headers={"idempotency-key": "long"})).status_code == 201
+
+
+BAD_PROGRESS = [
+    ('{"step": -1, "at_s": 1}', "step"),
+    ('{"step": 9007199254740993, "at_s": 1}', "step"),
+    ('{"step": 1e400, "at_s": 1}', ""),
+    ('{"step": 1.5, "at_s": 1}', "step"),
+    ('{"step": NaN, "at_s": 1}', ""),
+    ('{"step": 1, "total_steps": -5, "at_s": 1}', "total_steps"),
+    ('{"step": 1, "at_s": 1, "metrics": {"loss": NaN}}', ""),
+    ('{"step": 1, "at_s": 1, "metrics": {"loss": Infinity}}', ""),
+    ('{"step": 1, "at_s": 1, "metrics": {"loss": 1e999}}', ""),
+    ('{"step": 1, "at_s": 1, "metrics": {"%s": 1}}' % ("x" * 65), "metrics"),
+    ('{"step": 1, "at_s": 1, "metrics": {' + ", ".join(f'"m{i}": 1' for i in range(33)) + "}}", "metrics"),
+]
+
+
+@pytest.mark.parametrize(("progress", "names"), BAD_PROGRESS)
+async def test_progress_out_of_bounds_is_refused(served: Served, progress: str, names: str) -> None:
+    """Our own agent never says so: it leaves such lines of a job out (tests/agent/test_progress.py)."""
+    before = await counts(served)
+    report = (
+        f'{{"job_id": "x", "attempt": 1, "sequence": 1, "phase": "running", "observed_s": 1, "progress": {progress}}}'
+    )
+    text = f'{{"agent_id": "a", "version": 0, "now_s": {START_S}, "reports": [{report}]}}'
+    async with served.client(served.secrets[Role.CENTRE_AGENT]) as agent:
+        headers = {"content-type": "application/json"}
+        answer = await agent.post("/v1/agent/east/sync", content=text, headers=headers)
+    assert answer.status_code in (400, 422), answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert names in answer.text
     assert await counts(served) == before
 
 

@@ -143,28 +143,57 @@ def test_a_silent_hub_is_exit_code_3(closed_port: int) -> None:
     assert done.stderr.startswith(f"错误:枢纽 {url} 无应答")
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [
-        ("job", "lst"),
-        ("submit",),
-        ("submit", "nowhere.yaml"),
-        ("account", "top-up", "acme", "-5"),
-        ("account", "top-up", "acme", "1.234"),
-        ("job", "list", "--state", "asleep"),
-        ("job", "list", "--watch", "--json"),
-        ("settle", "--key", "k"),
-        ("voucher", "claim", "p", "--contract", "c", "--signed-on", "2025-01-01", "--term-days", "3"),
-        ("voucher", "claim", "p", "--contract", "c", "--signed-on", "2025-01-01", "--term-days", "3", "--part", "x"),
-        ("token", "issue", "--organisation", "acme", "--role", "king"),
-        ("up", "--port", "70000"),
-    ],
-)
-def test_wrong_use_is_exit_code_2(run: Run, arguments: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+WRONG_USE: list[tuple[str, ...]] = [
+    ("job", "lst"),
+    ("submit",),
+    ("submit", "nowhere.yaml"),
+    ("account", "top-up", "acme", "-5"),
+    ("account", "top-up", "acme", "1.234"),
+    ("job", "list", "--state", "asleep"),
+    ("job", "list", "--watch", "--json"),
+    ("settle", "--key", "k"),
+    ("voucher", "claim", "p", "--contract", "c", "--signed-on", "2025-01-01", "--term-days", "3"),
+    ("voucher", "claim", "p", "--contract", "c", "--signed-on", "2025-01-01", "--term-days", "3", "--part", "x"),
+    ("token", "issue", "--organisation", "acme", "--role", "king"),
+    ("up", "--port", "70000"),
+]
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SUANWANG_URL", "http://127.0.0.1:1")
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("arguments", WRONG_USE)
+def test_wrong_use_is_exit_code_2(run: Run, arguments: tuple[str, ...]) -> None:
     done = run(*arguments)
     assert done.exit_code == 2, done.output
     assert "Traceback" not in done.output
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("arguments", [*WRONG_USE, (), ("job",), ("job", "show"), ("whoami", "--nonsense")])
+def test_wrong_use_is_a_document_for_programs(run: Run, arguments: tuple[str, ...]) -> None:
+    done = run(*arguments, *(() if "--json" in arguments else ("--json",)))
+    assert done.exit_code == 2, done.output
+    error = json.loads(done.stdout)["error"]
+    assert error["code"] == "WRONG_USE"
+    assert error["facts"]["command"].split()[1:] == list(arguments[: len(error["facts"]["command"].split()) - 1])
+    assert error["message"] in done.stderr
+
+
+def test_wrong_use_as_a_process_names_the_command() -> None:
+    done = suanwang("job", "list", "--limit", "many", "--json")
+    assert done.returncode == 2
+    error = json.loads(done.stdout)["error"]
+    assert error["facts"] == {"command": "python -m suanwang job list", "parameter": "limit"}
+    assert "Usage" not in done.stdout
+
+
+def test_behind_two_dashes_nothing_is_an_option(run: Run) -> None:
+    done = run("job", "show", "--", "--json", "more")
+    assert (done.exit_code, done.stdout) == (2, "")
 
 
 def test_task_files_are_checked_without_a_hub(run: Run, tmp_path: Path) -> None:

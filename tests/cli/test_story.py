@@ -16,11 +16,13 @@ from typing import Any
 
 import pytest
 import yaml
+from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from suanwang.cli.main import make_app
 from suanwang.testing.processes import Processes
 from tests.cli.conftest import answer
+from tests.cli.terminal import CTRL_C, HIDE_CURSOR, SHOW_CURSOR, Terminal, opened, plain
 
 pytestmark = [pytest.mark.xdist_group("cli-hub"), pytest.mark.timeout(180)]
 
@@ -350,3 +352,61 @@ def test_a_second_hub_on_the_same_address_says_so(net: Network) -> None:
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (home / "profiles").exists()
+
+
+# On a terminal --------------------------------------------------------------------------------------------------------
+
+WIDTHS = (60, 140)
+
+
+def on_terminal(net: Network, width: int, *arguments: str | Path) -> Terminal:
+    environment = {"SUANWANG_HOME": str(net.home), "SUANWANG_PROFILE": "acme", "SUANWANG_LANG": "en"}
+    return opened(width, [str(argument) for argument in arguments], environment)
+
+
+def assert_tidy(terminal: Terminal, width: int) -> None:
+    assert "Traceback" not in terminal.said
+    tables = [line for line in terminal.lines() if line.startswith(" ")]
+    assert max(cell_len(line) for line in tables) <= width, "sentences go on in the next line, tables are never cut"
+    assert terminal.said.rfind(HIDE_CURSOR) < terminal.said.rfind(SHOW_CURSOR), "the cursor is back"
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_watched_list_fits_its_terminal_and_ends_with_ctrl_c(net: Network, width: int) -> None:
+    name = f"a-job-with-quite-a-long-name-for-{width}-columns"
+    net.ask("acme", "submit", net.task(name, "sleep 60"))
+    net.wait_for(name, "running")
+    terminal = on_terminal(net, width, "job", "list", "--watch", "--limit", "3")
+    terminal.read_until("running", times=3)
+    assert HIDE_CURSOR in terminal.said
+    terminal.press(CTRL_C)
+    assert terminal.end() == 130
+    assert_tidy(terminal, width)
+
+    assert "runs at" in plain(terminal.said)
+    assert ("submitted" in plain(terminal.said)) == (width > 100)
+    net.ask("acme", "job", "cancel", name)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_a_watched_submission_shows_its_upload_and_detaches_with_ctrl_c(net: Network, width: int) -> None:
+    """Two folders, so that there is a bar; Ctrl-C leaves the jobs alone."""
+    files = []
+    for i in range(2):
+        folder = net.home / f"folder-{width}-{i}"
+        folder.mkdir()
+        (folder / "weights").write_bytes(os.urandom(300_000))
+        files.append(net.task(f"upload-{width}-{i}", "sleep 60", workdir=str(folder)))
+    terminal = on_terminal(net, width, "submit", *files, "--wait")
+    terminal.read_until("uploaded", times=2)
+    terminal.read_until("running", times=2)
+    terminal.press(CTRL_C)
+    assert terminal.end() == 130
+    assert_tidy(terminal, width)
+    assert any(line.startswith("uploading ━") for line in terminal.lines())
+    for i in range(2):  # on lines of their own, not behind the bar
+        assert any(line.startswith("workdir ") and f"folder-{width}-{i} uploaded" in line for line in terminal.lines())
+    assert "detached; the jobs go on" in " ".join(plain(terminal.said).split())
+    for i in range(2):
+        assert net.state(f"upload-{width}-{i}") == "running"
+        net.ask("acme", "job", "cancel", f"upload-{width}-{i}")

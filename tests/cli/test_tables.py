@@ -1,5 +1,6 @@
 """What people see: tables made of the hub's answers."""
 
+from dataclasses import replace
 from typing import Any
 
 import msgspec
@@ -214,6 +215,9 @@ def receipt_of(state: JobState, *attempts: AttemptLine, reason: Reason | None = 
         charged_fen=92,
         voucher_id="13d93bfa-4cf5-502d-901b-76a091bf79f5",
         voucher_fen=40,
+        voucher_flow="offset",
+        programme_id="city-2025",
+        repaid_fen=0,
         cash_fen=52,
         attempts=list(attempts),
         transfers=[transfer],
@@ -231,6 +235,18 @@ def test_receipt_shows_where_every_fen_goes() -> None:
     assert any(line.endswith("80 21.00 0.46 0.20 0.26 yes") for line in lines)
     assert {"charged 0.92", "voucher part 0.40", "cash part 0.52", "settled yes"} <= set(lines)
     assert any("hold:cash/acme:CNY payable:east:CNY 0.26" in line for line in lines), "without the job's own id"
+
+
+def test_a_receipt_of_a_repaying_programme_says_who_pays_first_and_what_comes_back() -> None:
+    attempt = attempt_line(1, "east-pool")
+    paid = replace(receipt_of(JobState.SUCCEEDED, attempt), voucher_flow="reimburse", repaid_fen=40)
+    running = replace(paid, settled=False, state=JobState.RUNNING, voucher_fen=0, repaid_fen=0, cash_fen=92)
+    with speaking("en"):
+        ended, waits = (" ".join(shown(receipt_view(one)).split()) for one in (paid, running))
+    assert "charged 0.92 paid in cash first 0.92 repaid by programme city-2025 0.40 borne in the end 0.52" in ended
+    assert "paid in cash first 0.92 repaid by programme city-2025 reckoned when the job is over" in waits
+    with speaking("zh"):
+        assert "由算力券项目 city-2025 返还" in shown(receipt_view(paid))
 
 
 CENTRES = [

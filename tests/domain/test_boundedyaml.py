@@ -74,6 +74,12 @@ def test_refuses_with_the_line(text: str, field: str) -> None:
     assert refusal.value.facts["field"] == field
 
 
+@pytest.mark.parametrize("text", ["run: *.py", "run: *all", "a: &x [*x]", "a: &", "run: '@x'\nb: @x", "c: `ls`"])
+def test_what_begins_with_a_sign_of_yaml_is_told_to_go_in_quotes(text: str) -> None:
+    with pytest.raises(InvalidInput, match="in quotes"):
+        load(text)
+
+
 def test_size_is_counted_in_bytes() -> None:
     assert load_yaml("算力", max_bytes=6) == "算力"
     with pytest.raises(InvalidInput, match="6 bytes"):

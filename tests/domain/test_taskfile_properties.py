@@ -163,7 +163,7 @@ def written(spec: JobSpec, in_entries: bool) -> str:
     task = {key: getattr(spec, key) for key in ("name", "num_nodes", "setup", "run", "envs")}
     if isinstance(spec.workdir, GitWorkdir):
         task["workdir"] = {"url": spec.workdir.url, "ref": spec.workdir.ref}
-    return yaml.safe_dump(task | {"resources": resources}, allow_unicode=True, sort_keys=False)
+    return yaml.safe_dump(task | {"resources": resources}, sort_keys=False)  # escaped: the dumper folds a plain U+0085
 
 
 @settings(max_examples=150, deadline=None)

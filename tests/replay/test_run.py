@@ -73,12 +73,13 @@ def test_what_never_fits_is_left_out_and_has_a_reason() -> None:
     assert all(start == NOWHERE for start, code in zip(schedule.start_s, codes, strict=True) if code)
 
 
-def test_progress_is_told_and_may_end_the_replay() -> None:
-    pools = [pool("p", 4)]
-    workload = to_workload(jobs(*((second, 1, 1) for second in range(2_000))), pools)
+@pytest.mark.parametrize(("number", "nodes"), [(200_000, 1), (2_000, 2)], ids=["counted", "located"])
+def test_progress_is_told_and_may_end_the_replay(number: int, nodes: int) -> None:
+    pools = [pool("p", *[4] * nodes)]
+    workload = to_workload(jobs(*((second, 1, 1) for second in range(number)), num_nodes=[nodes] * number), pools)
     told: list[int] = []
     replay(pools, workload, FIFO, told.append)
-    assert told[-1] == 2_000
+    assert told[-1] == number
     assert told == sorted(told)
     assert len(told) > 2
 

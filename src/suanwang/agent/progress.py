@@ -16,13 +16,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from suanwang.agent.files import open_regular
-from suanwang.protocol import Progress
+from suanwang.protocol import MAX_METRIC_NAME_LENGTH, MAX_METRICS, MAX_STEP, Progress
 
 MAX_READ_BYTES = 256 * 1024
 MAX_LINE_BYTES = 64 * 1024
-MAX_METRICS = 32
-MAX_METRIC_NAME_LENGTH = 64
-MAX_STEP = 2**53
 """Beyond it not every reader of JSON keeps a whole number exact."""
 OWN_KEYS = frozenset({"step", "total_steps", "at_s", "checkpoint"})
 

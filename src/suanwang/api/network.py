@@ -17,29 +17,33 @@ from suanwang.domain.tenant import Actor, Organisation
 from suanwang.errors import InvalidInput, NotFound
 from suanwang.store import centre, event, ledger, voucher
 from suanwang.store.centre import CentreRecord
-from suanwang.units import SECONDS_PER_DAY
+from suanwang.units import MIB_PER_GIB, SECONDS_PER_DAY
 from suanwang.wire import (
     Account,
     CentreLine,
+    Health,
     Identity,
     IssuedToken,
     NewCentre,
+    NewNodes,
     NewOrganisation,
     NewToken,
     NewTopUp,
     PoolLine,
 )
 
+MAX_LABEL_LENGTH = 200
 MAX_TOKEN_LIFE_S = 10 * 366 * SECONDS_PER_DAY
 
 
 @get("/health", opt={"may": PUBLIC})
-async def health(request: Request[Any, Any, Any]) -> dict[str, str]:
-    """Whether the hub and its database answer."""
+async def health(request: Request[Any, Any, Any]) -> Health:
+    """Whether the hub and its database answer, and whether events flow."""
     hub = hub_of(request)
     async with hub.db.transaction(snapshot=True) as tx:
-        await event.horizon(tx)
-    return {"status": "up", "release": __version__, "brain": "awake" if hub.brain else "starting"}
+        held = await event.held_back(tx)
+    held_back_s = 0 if held is None else max(0, hub.clock() - held.since_s)
+    return Health("up", __version__, "awake" if hub.brain else "starting", held_back_s)
 
 
 @get("/v1/me", opt={"may": ANYBODY})
@@ -64,6 +68,8 @@ async def issue_token(request: Request[Actor, Any, Any], data: NewToken) -> Issu
     now_s = hub.clock()
     if data.valid_for_s is not None and not 0 < data.valid_for_s <= MAX_TOKEN_LIFE_S:
         raise InvalidInput("valid_for_s", data.valid_for_s, f"1 to {MAX_TOKEN_LIFE_S} seconds")
+    if len(data.label) > MAX_LABEL_LENGTH or not data.label.isprintable():
+        raise InvalidInput("label", data.label, f"at most {MAX_LABEL_LENGTH} printable characters")
     secret = new_secret()
     new = Actor("", data.organisation_id, data.role, data.centre_id)
     expires_s = None if data.valid_for_s is None else now_s + data.valid_for_s
@@ -116,6 +122,11 @@ async def account(request: Request[Actor, Any, Any]) -> Account:
         )
 
 
+def _node(told: NewNodes) -> Node:
+    memory_mib = None if told.memory_gib is None else told.memory_gib * MIB_PER_GIB
+    return Node(told.name, told.chips, told.cpus, memory_mib)
+
+
 @post("/v1/centres", opt={"may": OPERATORS}, status_code=201)
 async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dict[str, str]:
     """A centre joins with its offer, or changes it."""
@@ -126,7 +137,7 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
             pool.id,
             data.id,
             pool.chip,
-            tuple(Node(node.name, node.chips, node.cpus, node.memory_gib) for node in pool.nodes),
+            tuple(_node(node) for node in pool.nodes),
             Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work),
         )
         for pool in data.pools

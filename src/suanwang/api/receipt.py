@@ -7,6 +7,7 @@ from suanwang.domain.job import JobSpec, JobState, Phase
 from suanwang.domain.rating import estimate_fen
 from suanwang.store import attempt as attempts
 from suanwang.store import ledger
+from suanwang.store import voucher as vouchers
 from suanwang.store.db import Connection, Row, from_json
 from suanwang.wire import AttemptLine, ChargeLine, Reason, Receipt, TransferLine, UsageLine
 
@@ -30,6 +31,7 @@ async def read_receipt(tx: Connection, row: Row, now_s: int) -> Receipt:
     ]
     redeemed_fen = sum(t.amount_fen for t in transfers if t.kind == "redeem")
     voucher_fen = row["voucher_fen"] + redeemed_fen
+    used = (await vouchers.by_ids(tx, [row["voucher_id"]])).get(row["voucher_id"]) if row["voucher_id"] else None
     reason = from_json(row["reason"], dict[str, Any])
     return Receipt(
         id=str(job_id),
@@ -46,6 +48,9 @@ async def read_receipt(tx: Connection, row: Row, now_s: int) -> Receipt:
         charged_fen=row["charged_fen"],
         voucher_id=row["voucher_id"] and str(row["voucher_id"]),
         voucher_fen=voucher_fen,
+        voucher_flow=None if used is None else used.terms.flow,
+        programme_id=None if used is None else used.programme_id,
+        repaid_fen=redeemed_fen,
         cash_fen=row["charged_fen"] - voucher_fen,
         attempts=lines,
         transfers=transfers,

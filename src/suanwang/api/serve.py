@@ -31,13 +31,21 @@ ALLOCATIONS_PER_COLLECTION = 20_000
 """A burst of jobs makes thousands of objects that live on for a moment, and few cycles."""
 
 
-async def run_hub(settings: Settings, *, keep: Callable[[str, str], None], ready: Callable[[str], None]) -> None:
+async def run_hub(
+    settings: Settings,
+    *,
+    keep: Callable[[str, str], None],
+    ready: Callable[[str], None],
+    new_administrator: bool = False,
+) -> None:
     """Until cancelled. `ready(url)` is called once it listens.
 
     At the very first start `keep(url, secret)` is given the first administrator's token to store, before the network is
-    founded with it: a crash in between loses nothing, the next start begins anew.
+    founded with it: a crash in between loses nothing, the next start begins anew. With `new_administrator` a network
+    that is there already gets another administrator's token, which `keep` is given too.
 
-    Raises Unreachable if the database does not answer or the address is taken.
+    Raises Unreachable if the database does not answer or the address is taken, InvalidInput for a wrong database URL,
+    Refused if the database's user lacks rights.
     """
     _require_free(settings.host, settings.port)
     public_url = f"http://{settings.host}:{settings.port}"
@@ -57,6 +65,11 @@ async def run_hub(settings: Settings, *, keep: Callable[[str, str], None], ready
                 secret = new_secret()
                 keep(public_url, secret)
                 await network.found_network(database, secret, hub.clock())
+            elif new_administrator:
+                secret = new_secret()
+                before = await network.new_administrator(database, secret, hub.clock())
+                keep(public_url, secret)
+                log.warning("a new administrator's token is issued; in force before it: %s", ", ".join(before) or "-")
             await asyncio.to_thread(daemon.warm_up)
             _settle_memory()
             async with asyncio.TaskGroup() as tasks:

@@ -15,6 +15,9 @@ def next_step(error: SuanwangError) -> str:
         "NOT_ALLOWED": _("`suanwang whoami` shows who you are; choose another profile with --profile."),
         "JOB_ENDED": _("`suanwang job show` tells how it ended."),
         "DATABASE_UNREACHABLE": _("Look at the hub's own output."),
+        "NO_DATABASE_SERVER": "",
+        "NO_DATABASE": "",
+        "DATABASE_LOGIN": "",
         "HUB_UNREACHABLE": _("Start it with `suanwang up`, or name another one with --profile or SUANWANG_URL."),
     }
     if error.code in steps:

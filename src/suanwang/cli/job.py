@@ -61,7 +61,7 @@ async def list_jobs(
 
     async def look() -> "RenderableType":
         found = await session.hub.jobs(states=states, centre=centre, limit=limit)
-        return job_table(found.jobs, counts_line(found.states))
+        return job_table(found.jobs, counts_line(found.states), narrow=session.screen.narrow)
 
     if watch:
         await keep_showing(session, look)

@@ -19,29 +19,21 @@ def counts_line(states: Mapping[str, int]) -> str:
     return "  ".join(f"{word(state)} {count}" for state, count in sorted(states.items()))
 
 
-def job_table(lines: "Sequence[JobLine]", below: str = "") -> "RenderableType":
+def job_table(lines: "Sequence[JobLine]", below: str = "", *, narrow: bool = False) -> "RenderableType":
+    """`narrow`: for a live view in a small terminal, which is cut at its edge, the columns that say most."""
     from rich.console import Group
 
-    columns = (
-        _("no."),
-        _("name"),
-        _("state"),
-        _("centre"),
-        _("step"),
-        _("submitted"),
-        _("charged"),
-        _("why"),
-    )
-    made = table("", columns, right=(_("no."), _("charged")), wrap=(_("name"), _("why")))
+    left = (_("no."), _("name"), _("state"), _("centre"))
+    middle = () if narrow else (_("step"), _("submitted"), _("charged"))
+    made = table("", (*left, *middle, _("why")), right=(_("no."), _("charged")), wrap=(_("name"), _("why")))
     for line in lines:
+        numbers = (step_of(line.progress), moment(line.submitted_s, int(time.time())), money(line.charged_fen))
         made.add_row(
             str(line.number),
             plain(line.name),
             state_of(line),
             line.centre_id or NOTHING,
-            step_of(line.progress),
-            moment(line.submitted_s, int(time.time())),
-            money(line.charged_fen),
+            *(() if narrow else numbers),
             plain(say(line.reason)),
         )
     return Group(made, *([below] if below else []))

@@ -13,6 +13,7 @@ from suanwang.cli.agent import HELP as AGENT_HELP
 from suanwang.cli.agent import agent
 from suanwang.cli.bill import add_bill
 from suanwang.cli.centre import centre_app
+from suanwang.cli.group import TopCommand
 from suanwang.cli.job import job_app
 from suanwang.cli.login import LOGIN_HELP, add_whoami, login
 from suanwang.cli.options import with_examples
@@ -59,7 +60,12 @@ def _top(
 def make_app() -> typer.Typer:
     """All commands, in the order in which people meet them."""
     app = typer.Typer(
-        name="suanwang", help=HELP, no_args_is_help=True, rich_markup_mode=None, pretty_exceptions_enable=False
+        name="suanwang",
+        cls=TopCommand,
+        help=HELP,
+        no_args_is_help=True,
+        rich_markup_mode=None,
+        pretty_exceptions_enable=False,
     )
     app.callback(help=HELP)(_top)
     app.command("up", help=UP_HELP)(up)

@@ -100,8 +100,7 @@ def _sums(receipt: Receipt) -> RenderableType:
     rows = [
         (_("held at most"), money(receipt.estimate_fen)),
         (_("charged"), money(receipt.charged_fen)),
-        (_("voucher part"), money(receipt.voucher_fen)),
-        (_("cash part"), money(receipt.cash_fen)),
+        *who_bears(receipt),
         (_("settled"), _("yes") if receipt.settled else _("no, the rest of the hold stands until the job is over")),
     ]
     if running_fen:
@@ -109,6 +108,18 @@ def _sums(receipt: Receipt) -> RenderableType:
     if receipt.voucher_id:
         rows.append((_("voucher"), receipt.voucher_id))
     return pairs(rows)
+
+
+def who_bears(receipt: Receipt) -> list[tuple[str, str]]:
+    """How a charge is borne: a voucher takes its part off the bill, or its programme repays what was paid first."""
+    if receipt.voucher_flow != "reimburse":
+        return [(_("voucher part"), money(receipt.voucher_fen)), (_("cash part"), money(receipt.cash_fen))]
+    repaid = money(receipt.repaid_fen) if receipt.settled else _("reckoned when the job is over")
+    return [
+        (_("paid in cash first"), money(receipt.cash_fen + receipt.repaid_fen)),
+        (_("repaid by programme {programme}").format(programme=receipt.programme_id), repaid),
+        (_("borne in the end"), money(receipt.cash_fen)),
+    ]
 
 
 def _transfers(receipt: Receipt) -> RenderableType:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 LEAST_WORDS = 8
 """Characters of a column of words in the narrowest terminal."""
+NARROW = 100
 WIDEST = 1_000
 WIDTH_OF_A_PIPE = 200
 """Columns where there is no terminal to ask: tables are cut by nobody."""
@@ -47,6 +48,11 @@ class Screen:
     def live(self) -> bool:
         """Whether somebody watches a terminal."""
         return not self.as_json and sys.stderr.isatty()
+
+    @property
+    def narrow(self) -> bool:
+        """Whether a live view has too few columns for a whole table."""
+        return self.live and console(stderr=True).width < NARROW
 
 
 def console(*, stderr: bool = False) -> "Console":

@@ -116,27 +116,31 @@ async def upload_workdirs(session: Session, wanted: "list[Wanted]") -> "list[Wan
 
     folders = sorted({one.workdir for one in wanted if one.workdir is not None})
     digests: dict[Path, str] = {}
-    with _progress(session.screen, len(folders)) as step:
+    with _progress(session.screen, len(folders)) as done:
         for folder in folders:
             archive = await asyncio.to_thread(pack_folder, folder)
             digests[folder] = await session.hub.put_blob(archive)
             sentence = _("workdir {folder} uploaded ({size} KiB)")
-            session.screen.note(sentence.format(folder=folder.resolve(), size=-(-len(archive) // 1024)))
-            step()
+            done(sentence.format(folder=folder.resolve(), size=-(-len(archive) // 1024)))
     return [one if one.workdir is None else with_workdir(one, digests[one.workdir]) for one in wanted]
 
 
 @contextmanager
-def _progress(screen: Screen, total: int) -> Iterator[Callable[[], None]]:
-    """A bar for people who watch, if there is more than a moment to wait. Gives a function to call at each step."""
+def _progress(screen: Screen, total: int) -> Iterator[Callable[[str], None]]:
+    """A bar for people who watch, if there is more than a moment to wait. Gives a function that notes each step."""
     if not screen.live or total < 2:
-        yield lambda: None
+        yield screen.note
         return
     from rich.progress import Progress
 
     with Progress(console=console(stderr=True), transient=True) as bar:
         task = bar.add_task(_("uploading"), total=total)
-        yield lambda: bar.advance(task)
+
+        def done(sentence: str) -> None:  # above the bar, through its own console
+            bar.console.print(sentence, markup=False, highlight=False, soft_wrap=True, style="dim")
+            bar.advance(task)
+
+        yield done
 
 
 def submitted_table(answer: "Submitted", *, how_to_watch: bool = True) -> "RenderableType":

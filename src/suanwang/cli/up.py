@@ -27,6 +27,8 @@ HELP = with_examples(
     ),
     "suanwang up",
     "suanwang up --port 7800 --home /var/lib/suanwang",
+    "suanwang up --database-url postgresql://suanwang@db.example.org/suanwang",
+    "suanwang up --new-administrator",
 )
 
 
@@ -37,6 +39,12 @@ def up(
     ] = None,
     host: Annotated[str | None, typer.Option("--host", help=_("Address to listen on."))] = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65_535, help=_("Port to listen on."))] = None,
+    new_administrator: Annotated[
+        bool,
+        typer.Option(
+            "--new-administrator", help=_("Issue another administrator's token and store it as the profile `default`.")
+        ),
+    ] = False,
     json: JsonOption = False,
 ) -> None:
     screen = Screen(json)
@@ -56,7 +64,7 @@ def up(
 
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop)
         try:
-            await _hub_of(settings, screen)
+            await _hub_of(settings, screen, new_administrator)
         except asyncio.CancelledError:
             if not stopped:
                 raise
@@ -75,7 +83,7 @@ def _fast_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return loop
 
 
-async def _hub_of(settings: Settings, screen: Screen) -> None:
+async def _hub_of(settings: Settings, screen: Screen, new_administrator: bool) -> None:
     # By name, not by an import statement: the command line is whole without the hub's packages, and the contract that
     # it never imports store, control or api holds for everything else.
     try:
@@ -98,7 +106,7 @@ async def _hub_of(settings: Settings, screen: Screen) -> None:
     def ready(url: str) -> None:
         _tell(screen, reachable(url), kept[0] if kept else None)
 
-    await serve.run_hub(settings, keep=keep, ready=ready)
+    await serve.run_hub(settings, keep=keep, ready=ready, new_administrator=new_administrator)
 
 
 def log_to_stderr() -> None:

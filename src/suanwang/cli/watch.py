@@ -36,6 +36,7 @@ async def follow(session: Session, job_ids: list[str]) -> "list[JobLine]":
                     job_table(
                         sorted(lines, key=lambda line: line.state in ENDED_STATES)[:SHOWN],
                         counts_line(Counter(line.state for line in lines)),
+                        narrow=session.screen.narrow,
                     )
                 )
             else:

@@ -23,6 +23,7 @@ from suanwang.domain.scheduling.state import State
 from suanwang.domain.tenant import Quotas
 from suanwang.errors import Conflict, SuanwangError, Unreachable
 from suanwang.protocol import LogChunk, LogRequest
+from suanwang.store import event
 from suanwang.store.db import Database
 from suanwang.units import SECONDS_PER_DAY
 from suanwang.wire import SubmittedJob
@@ -33,6 +34,8 @@ THINK_AGAIN_AFTER_S = 0.05
 LOOK_AROUND_EVERY_S = 1.0
 CLEAN_UP_EVERY_S = 3_600.0  # house: a pause of the loop, not a conversion
 PAUSE_AFTER_TROUBLE_S = 0.5
+HELD_BACK_TOLD_AFTER_S = 10
+HELD_BACK_TOLD_EVERY_S = 60.0  # house: a pause of the loop, not a conversion
 MAX_JOBS_TOGETHER = 1_000
 """How many jobs of several calls go into one transaction; a single call may be larger."""
 CLERKS = 2
@@ -149,6 +152,7 @@ async def run(hub: Hub) -> None:
         tasks.create_task(_think(hub))
         tasks.create_task(_look_around(hub))
         tasks.create_task(_keep_house(hub))
+        tasks.create_task(_watch_cursors(hub))
         for _ in range(CLERKS):
             tasks.create_task(_take_submissions(hub))
 
@@ -221,6 +225,29 @@ async def _keep_house(hub: Hub) -> None:
         except Exception as error:  # tried again at the next round
             _tell(error, "cleaning up failed")
         await asyncio.sleep(CLEAN_UP_EVERY_S)
+
+
+async def _watch_cursors(hub: Hub) -> None:
+    while True:
+        told = False
+        try:
+            told = await tell_if_held_back(hub)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # tried again at the next look
+            _tell(error, "looking at the cursors failed")
+        await asyncio.sleep(HELD_BACK_TOLD_EVERY_S if told else HELD_BACK_TOLD_AFTER_S)
+
+
+async def tell_if_held_back(hub: Hub) -> bool:
+    """Events wait for the oldest transaction of the whole cluster; somebody else's can keep the brain waiting."""
+    async with hub.db.transaction(snapshot=True) as tx:
+        held = await event.held_back(tx)
+    if held is None or hub.clock() - held.since_s < HELD_BACK_TOLD_AFTER_S:
+        return False
+    for_s = hub.clock() - held.since_s
+    log.warning("events of the last %d s are held back by %s: nothing new is placed", for_s, held.holder)
+    return True
 
 
 def _tell(error: Exception, what: str) -> None:

@@ -37,6 +37,26 @@ async def found_network(db: Database, secret: str, now_s: int) -> bool:
         return True
 
 
+async def new_administrator(db: Database, secret: str, now_s: int) -> list[str]:
+    """Another administrator's token, for whoever can start the hub on its database: the way back after a lost one.
+
+    Returns the ids of the administrators' tokens that were in force before; they stay so until they are revoked.
+    """
+    token_id = identity("token", secret)
+    async with db.transaction() as tx:
+        before = await organisations.tokens_in_force(tx, Role.NETWORK_ADMIN, now_s)
+        admin = Actor("", NETWORK_ID, Role.NETWORK_ADMIN)
+        await organisations.insert_token(tx, token_id, secret, admin, "new administrator", now_s, None)
+        body = {
+            "token": str(token_id),
+            "organisation": NETWORK_ID,
+            "role": Role.NETWORK_ADMIN,
+            "by": "start of the hub",
+        }
+        await event.append(tx, now_s, "hub-start", [NewEvent("token_issued", body=body)])
+    return before
+
+
 async def add_organisation(db: Database, actor: Actor, new: Organisation, call: Call, now_s: int) -> None:
     """Raises Conflict if the id is taken, InvalidInput if it cannot be one."""
     _check_id("id", new.id)

@@ -1,6 +1,6 @@
 """The brain decides: events in, placements out, committed only where they still hold."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import ceil
 from uuid import UUID
 
@@ -23,7 +23,7 @@ from suanwang.store import job as jobs
 from suanwang.store.attempt import NewAttempt
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
-from suanwang.units import BYTES_PER_GIB, SECONDS_PER_HOUR
+from suanwang.units import MIB_PER_GIB, SECONDS_PER_HOUR
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
@@ -79,7 +79,7 @@ def ask_of(
                 v.cpus_per_node,
                 v.centre,
                 v.max_fen_per_hour,
-                ceil(v.memory_gib_per_node * BYTES_PER_GIB),
+                memory_mib_per_node=ceil(v.memory_gib_per_node * MIB_PER_GIB),
             )
             for i, v in enumerate(spec.variants)
         ),
@@ -244,7 +244,7 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             if versions[decision.pool_id] != brain.version_of[decision.pool_id]:
                 brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "POOL_CHANGED"))
                 continue
-            body = to_json(decision)
+            body = to_json(replace(decision, outlook=[*decision.outlook]))
             new_attempts.append(_attempt(brain, purses[record.id], decision, body))
             reasons.append((record.id, decision.attempt, to_json(decision.reason)))
             news.append(
@@ -256,7 +256,7 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             await attempts.insert(tx, new_attempts, now_s)
             await jobs.place(tx, reasons)
         await jobs.set_reasons(tx, [(UUID(d.job_id), to_json(d.reason)) for d in waiting])
-        news += [NewEvent("job_waiting", d.job_id, body={"reason": d.reason, "outlook": d.outlook}) for d in waiting]
+        news += [NewEvent("job_waiting", d.job_id, body={"reason": d.reason, "outlook": [*d.outlook]}) for d in waiting]
         await event.append(tx, now_s, ACTOR, news)
     for decision in placed:
         brain.resume.pop(decision.job_id, None)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 
 from suanwang.errors import InvalidInput
-from suanwang.units import BYTES_PER_GIB
+from suanwang.units import MIB_PER_GIB
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ class Node:
     name: str
     chips: int
     cpus: int
-    memory_gib: int | None = None
+    memory_mib: int | None = None
     """None: the centre does not say, and every job is taken to find enough."""
 
 
@@ -100,11 +100,6 @@ class Pool:
     @property
     def chips(self) -> int:
         return sum(node.chips for node in self.nodes)
-
-    @property
-    def memory_bytes_per_node(self) -> int | None:
-        """What every node has at least, of those that say; None if none does."""
-        return min((n.memory_gib * BYTES_PER_GIB for n in self.nodes if n.memory_gib is not None), default=None)
 
     @property
     def chips_per_node(self) -> int:
@@ -151,9 +146,9 @@ def check_pool(pool: Pool) -> None:
     for node in pool.nodes:
         if not 0 < node.chips <= MAX_CHIPS_PER_NODE:
             raise InvalidInput(f"{where}.nodes[{node.name}].chips", node.chips, f"1 to {MAX_CHIPS_PER_NODE}")
-        if node.memory_gib is not None and not 0 < node.memory_gib <= MAX_MEMORY_GIB_PER_NODE:
-            allowed = f"1 to {MAX_MEMORY_GIB_PER_NODE}"
-            raise InvalidInput(f"{where}.nodes[{node.name}].memory_gib", node.memory_gib, allowed)
+        if node.memory_mib is not None and not 0 < node.memory_mib <= MAX_MEMORY_GIB_PER_NODE * MIB_PER_GIB:
+            allowed = f"more than 0, at most {MAX_MEMORY_GIB_PER_NODE} GiB"
+            raise InvalidInput(f"{where}.nodes[{node.name}].memory_mib", node.memory_mib, allowed)
     if not 0 <= pool.offer.fen_per_chip_hour < 10**9:
         raise InvalidInput(f"{where}.offer.fen_per_chip_hour", pool.offer.fen_per_chip_hour, "0 or more fen")
     if pool.offer.max_walltime_s <= 0:

@@ -235,6 +235,11 @@ def check(spec: JobSpec) -> None:
         raise InvalidInput("envs", len(spec.envs), f"at most 256 variables and {MAX_SCRIPT_LENGTH} characters")
     if len(spec.labels) > 64 or any(len(k) + len(v) > 512 for k, v in spec.labels.items()):
         raise InvalidInput("labels", len(spec.labels), "at most 64 labels of 512 characters")
+    for key, value in spec.labels.items():
+        if not key or not key.isprintable() or not value.isprintable():
+            raise InvalidInput(
+                "labels", f"{key}: {value}", "a name and a text without line breaks or control characters"
+            )
 
 
 def _check_variants(variants: tuple[Variant, ...]) -> None:

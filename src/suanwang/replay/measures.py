@@ -155,7 +155,12 @@ def jain(jobs: pl.DataFrame) -> float | None:
     """Jain's index over the tenants whose jobs started."""
     ran_s = pl.col("end_s") - pl.col("start_s")
     served = (pl.col("chips_used") * ran_s).sum() / (pl.col("chips_used") * (ran_s + pl.col("wait_s"))).sum()
-    shares = jobs.drop_nulls("start_s").group_by("tenant", maintain_order=True).agg(served.alias("x")).filter(pl.col("x").is_not_nan())
+    shares = (
+        jobs.drop_nulls("start_s")
+        .group_by("tenant", maintain_order=True)
+        .agg(served.alias("x"))
+        .filter(pl.col("x").is_not_nan())
+    )
     x = pl.col("x")
     index = shares.select(x.sum() ** 2 / (x.count() * (x**2).sum())).item()
     return float(index) if len(shares) else None

@@ -8,9 +8,9 @@ import asyncpg
 import msgspec
 
 from suanwang.errors import Conflict, InvalidInput, Unreachable
+from suanwang.store.server import APP_ROLE, CONNECT_TIMEOUT_S, TROUBLES, trouble
 
 T = TypeVar("T")
-APP_ROLE = "suanwang_app"
 SESSION = {
     "role": APP_ROLE,
     "application_name": "suanwang",
@@ -88,16 +88,17 @@ async def _leave_as_it_is(_: object) -> None:
 
 
 async def connect(url: str, *, connections: int = 12) -> Database:
-    """Raises Unreachable if nothing answers at `url`."""
+    """Raises Unreachable if nothing answers at `url`, InvalidInput if it is none."""
     try:
         pool = await asyncpg.create_pool(
             url,
             min_size=1,
             max_size=connections,
+            timeout=CONNECT_TIMEOUT_S,
             server_settings=SESSION,
             command_timeout=60,
             reset=_leave_as_it_is,
         )
-    except (OSError, asyncpg.PostgresError) as error:
-        raise Unreachable(f"the database cannot be reached: {error}", code="DATABASE_UNREACHABLE") from error
+    except TROUBLES as error:
+        raise trouble(url, error) from error
     return Database(pool, url)

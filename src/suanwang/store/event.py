@@ -76,6 +76,25 @@ async def after(tx: Connection, cursor: tuple[int, int], limit: int, with_body: 
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class HeldBack:
+    """Events wait for the oldest transaction of the whole cluster, whatever database it is in."""
+
+    since_s: int
+    """When the first event that waits was written."""
+    holder: str
+    """The transaction, as far as this role may see it."""
+
+
+async def held_back(tx: Connection) -> HeldBack | None:
+    """None if the cursors can read every event that was written."""
+    since_s = await tx.fetchval(_SQL["first_held_back"])
+    if since_s is None:
+        return None
+    row = await tx.fetchrow(_SQL["holder"])
+    return HeldBack(since_s, "a transaction that is over by now" if row is None else row["holder"])
+
+
 async def of_job(tx: Connection, job_id: UUID) -> list[dict[str, Any]]:
     return [_shown(row) for row in await tx.fetch(_SQL["events_of_job"], job_id)]
 

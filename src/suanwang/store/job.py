@@ -12,7 +12,6 @@ from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
 _SQL = queries("job")
-START_OF_ID = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,15 +136,26 @@ async def job(tx: Connection, job_id: UUID) -> Row:
 
 
 async def find(tx: Connection, tenant_id: str | None, reference: str) -> UUID:
-    """A job by id, number, name (the newest of that name), or a start of its id of six characters or more.
+    """A job by id, number, name, or a start of its id of six characters or more.
 
-    Raises NotFound; Conflict if a start fits several.
+    Raises NotFound; Conflict (AMBIGUOUS) with the newest candidates if a name or a start fits several.
     """
     rows = await tx.fetch(_SQL["find"], tenant_id, reference)
     if not rows:
         raise NotFound(f"no job {reference}", job=reference)
-    if len(rows) > 1 and rows[0]["rank"] == START_OF_ID:
-        raise Conflict(f"several jobs begin with {reference}; give more of the id", code="AMBIGUOUS", job=reference)
+    if len(rows) > 1:
+        candidates = [
+            {"number": row["number"], "job_id": str(row["id"]), "name": row["name"], "state": row["state"]}
+            for row in rows
+        ]
+        numbers = ", ".join(str(row["number"]) for row in rows)
+        raise Conflict(
+            f"{rows[0]['together']} jobs answer to {reference}; say one by its number or id, the newest are: {numbers}",
+            code="AMBIGUOUS",
+            job=reference,
+            count=rows[0]["together"],
+            candidates=candidates,
+        )
     found: UUID = rows[0]["id"]
     return found
 

@@ -74,6 +74,11 @@ async def tokens(tx: Connection) -> list[Row]:
     return await tx.fetch(_SQL["tokens"])
 
 
+async def tokens_in_force(tx: Connection, role: Role, now_s: int) -> list[str]:
+    """Ids of the tokens of a role, oldest first."""
+    return [str(row["id"]) for row in await tx.fetch(_SQL["tokens_in_force"], role, now_s)]
+
+
 async def revoke_token(tx: Connection, token_id: UUID, now_s: int) -> None:
     """Raises NotFound if there is no such token in force."""
     if await tx.fetchrow(_SQL["revoke_token"], token_id, now_s) is None:

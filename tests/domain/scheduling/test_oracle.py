@@ -130,3 +130,46 @@ def test_a_crowd_before_one_kind_of_pool(
         over |= {running[i % len(running)] for i in early if running}
         late = {job_id for job_id in over if int(job_id[1:]) % 3 == 0}  # does not end when it should
         events = [AttemptEnded(job_id, 1) for job_id in sorted(over - late)]
+
+
+share_sizes = st.tuples(
+    st.sampled_from([1, 1, 1, 2]),  # nodes
+    st.sampled_from([250, 400, 500, 500, 600, 1_000, 2_000, 3_000]),  # thousandths of chips per node
+    st.sampled_from([1, 2, 4, 7, 12]),  # walltime
+    st.sampled_from([0, 0, 0, 20]),  # memory per node
+    st.booleans(),  # priority
+)
+share_bursts = st.tuples(
+    st.lists(share_sizes, min_size=1, max_size=12),
+    st.integers(1, 4),  # seconds until the next
+    st.lists(st.integers(0, 30), max_size=3),  # who ends early
+)
+
+
+@settings(LONG, max_examples=60)
+@given(st.lists(share_bursts, min_size=2, max_size=5), policies, st.sampled_from([1, 1, 2]))
+def test_a_crowd_that_shares_chips(
+    story: list[tuple[list[tuple[int, int, int, int, bool]], int, list[int]]], policy: Policy, pool_count: int
+) -> None:
+    """Few chips and many shares: who joins whom, which chip is opened for whom, and when the next can start."""
+    state, oracle, now_s, jobs = State(), Oracle(), 100, 0
+    events: list[Event] = [PoolSet(pool(f"p{i}", nodes=2, chips=3, cpus=8, memory_mib=50)) for i in range(pool_count)]
+    for crowd, seconds, early in story:
+        for num_nodes, milli, walltime_s, memory_mib, urgent in crowd:
+            jobs += 1
+            size = {"chip_milli": milli} if milli < 1_000 else {}
+            one = (variant(max(1, milli // 1_000), memory_mib_per_node=memory_mib, **size),)
+            events.append(
+                queued(f"j{jobs:03d}", num_nodes=num_nodes, walltime_s=walltime_s, variants=one, priority=int(urgent))
+            )
+        decisions = step(state, policy, now_s, events)
+        assert [as_answer(d) for d in decisions] == oracle.step(policy, now_s, events)
+        state.validate()
+        now_s += seconds
+        wanted = ask("zz", variants=(variant(chip_milli=500),), walltime_s=3)
+        assert outlook_facts(quote(state, policy, now_s, wanted)) == oracle.quote(policy, now_s, wanted)
+        running = sorted(oracle.placed)
+        over = {job_id for job_id in running if oracle.placed[job_id].end_s <= now_s}
+        over |= {running[i % len(running)] for i in early if running}
+        late = {job_id for job_id in over if int(job_id[1:]) % 3 == 0}  # does not end when it should
+        events = [AttemptEnded(job_id, 1) for job_id in sorted(over - late)]

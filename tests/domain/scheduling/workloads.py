@@ -1,7 +1,8 @@
 """Small asks, pools and random stories of a network, for tests of the scheduler."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, get_args
 
 from hypothesis import strategies as st
 
@@ -21,7 +22,7 @@ from suanwang.domain.scheduling.events import (
     PoolSeen,
     PoolSet,
 )
-from suanwang.domain.scheduling.policy import CONSERVATIVE, Policy
+from suanwang.domain.scheduling.policy import CONSERVATIVE, Placement, Policy, TypicalJob
 from suanwang.units import SECONDS_PER_HOUR
 
 GPU, NPU = "a100", "910b"
@@ -57,7 +58,7 @@ def pool(
 ) -> Pool:
     """Like-for-like nodes n0, n1, ...; one fen per chip and second makes prices easy to read."""
     names = more.pop("names", [f"n{i}" for i in range(nodes)])
-    sizes = tuple(Node(name, chips, more.get("cpus", 16)) for name in names)
+    sizes = tuple(Node(name, chips, more.get("cpus", 16), more.get("memory_mib", 0)) for name in names)
     offer = Offer(fen_per_chip_s * SECONDS_PER_HOUR, more.get("max_walltime_s", 1_000))
     return Pool(pool_id, more.get("centre_id", f"centre-{pool_id}"), chip_id, sizes, offer)
 
@@ -66,7 +67,7 @@ def placed(decisions: list[Decision]) -> dict[str, Placed]:
     return {d.job_id: d for d in decisions if isinstance(d, Placed)}
 
 
-def outlook_facts(outlook: tuple[PoolOutlook, ...]) -> dict[str, tuple[int, str, int | None, int]]:
+def outlook_facts(outlook: Sequence[PoolOutlook]) -> dict[str, tuple[int, str, int | None, int]]:
     """The part of an outlook that the oracle knows: pool -> (variant, code, start, price if it fits)."""
     return {
         one.pool_id: (one.variant, one.reason.code, one.start_s, (one.price_fen or 0) if one.feasible else 0)
@@ -78,24 +79,40 @@ def outlook_facts(outlook: tuple[PoolOutlook, ...]) -> dict[str, tuple[int, str,
 
 POOL_IDS = ("p1", "p2", "p3")
 
+TYPICAL = (
+    TypicalJob(chip_ids=frozenset({GPU}), chips=1, cpus=1, frequency=0.3, chip_milli=500),
+    TypicalJob(chip_ids=frozenset({GPU, NPU}), chips=1, cpus=0, frequency=0.3, chip_milli=200),
+    TypicalJob(chip_ids=frozenset({GPU, NPU}), chips=1, cpus=2, frequency=0.1),
+    TypicalJob(chip_ids=frozenset({NPU}), chips=2, cpus=4, frequency=0.2),
+    TypicalJob(chip_ids=frozenset({GPU}), chips=0, cpus=5, frequency=0.1),
+)
+
 policies = st.builds(
     Policy,
     order=st.sampled_from(["fcfs", "sjf", "priority", "f1", "wfp3", "unicef"]),
     reserve_ahead=st.sampled_from([1, 2, 3, 1_000]),
     backfill=st.sampled_from(["beside", "until", "before"]),
     reservation_depth=st.sampled_from([0, 1, 3, CONSERVATIVE]),
-    placement=st.sampled_from(["best_fit", "first_fit"]),
+    placement=st.sampled_from(["best_fit", "best_fit", "first_fit", *get_args(Placement)]),
+    typical=st.just(TYPICAL),
     quote_ahead=st.sampled_from([2, 1_000]),
 )
 
-variants = st.builds(
-    AskVariant,
-    chip_ids=st.sampled_from([frozenset({GPU}), frozenset({NPU}), frozenset({GPU, NPU})]),
-    chips_per_node=st.integers(1, 4),
-    cpus_per_node=st.sampled_from([0, 0, 1, 5]),
-    centre=st.sampled_from([None, None, None, "centre-p1"]),
-    max_fen_per_hour=st.sampled_from([None, None, 8 * SECONDS_PER_HOUR]),
-)
+MILLI = (100, 300, 500, 500, 501, 999)
+
+
+@st.composite
+def variants(draw: st.DrawFn) -> AskVariant:
+    chips = draw(st.sampled_from([0, 1, 1, 1, 2, 3, 4]))
+    return AskVariant(
+        chip_ids=draw(st.sampled_from([frozenset({GPU}), frozenset({NPU}), frozenset({GPU, NPU})])),
+        chips_per_node=chips,
+        cpus_per_node=draw(st.sampled_from([0, 0, 1, 5] if chips else [1, 3])),
+        centre=draw(st.sampled_from([None, None, None, "centre-p1"])),
+        max_fen_per_hour=draw(st.sampled_from([None, None, 8 * SECONDS_PER_HOUR])),
+        chip_milli=draw(st.sampled_from([1_000, *MILLI])) if chips == 1 else 1_000,
+        memory_mib_per_node=draw(st.sampled_from([0, 0, 0, 10, 30])),
+    )
 
 
 @st.composite
@@ -111,7 +128,7 @@ def asks(draw: st.DrawFn, job_id: str, submitted_s: int) -> Ask:
         objective=draw(st.sampled_from(list(Objective))),
         ordered=draw(st.booleans()),
         max_cost_fen=draw(st.sampled_from([None, None, None, 20])),
-        variants=tuple(draw(st.lists(variants, min_size=1, max_size=2))),
+        variants=tuple(draw(st.lists(variants(), min_size=1, max_size=2))),
         only_centre=draw(st.sampled_from([None, None, None, None, "centre-p2"])),
         arrival=draw(st.sampled_from([0, 0, 7, 2**40])),
     )
@@ -120,7 +137,10 @@ def asks(draw: st.DrawFn, job_id: str, submitted_s: int) -> Ask:
 @st.composite
 def pools(draw: st.DrawFn, pool_id: str) -> Pool:
     names = draw(st.permutations(["a", "b", "c", "d"]))[: draw(st.integers(1, 4))]
-    nodes = tuple(Node(name, draw(st.sampled_from([4, 4, 2])), draw(st.sampled_from([8, 8, 3]))) for name in names)
+    nodes = tuple(
+        Node(name, draw(st.sampled_from([4, 4, 2])), draw(st.sampled_from([8, 8, 3])), draw(st.sampled_from([0, 40])))
+        for name in names
+    )
     offer = Offer(draw(st.sampled_from([0, 1, 2, 3])) * SECONDS_PER_HOUR, draw(st.sampled_from([1_000, 1_000, 8])))
     return Pool(pool_id, f"centre-{pool_id}", draw(st.sampled_from([GPU, NPU])), nodes, offer)
 

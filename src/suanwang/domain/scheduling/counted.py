@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from suanwang.domain.centre import Pool
+from suanwang.domain.centre import Node, Offer, Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.kernel import replaying
 from suanwang.domain.scheduling.kernel.columns import NEVER, Array
@@ -15,8 +15,9 @@ from suanwang.domain.scheduling.scheduler import BACKFILLS, ORDERS
 from suanwang.domain.scheduling.state import OBJECTIVES
 from suanwang.domain.scheduling.workload import NOWHERE, Schedule, Workload
 from suanwang.errors import InvalidInput
+from suanwang.units import MILLI_PER_CHIP
 
-EVENTS_PER_CALL = 200_000
+EVENTS_PER_CALL = 100_000
 
 
 def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
@@ -27,7 +28,7 @@ def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
         and not policy.outlook
         and bool(np.all(workload.num_nodes == 1))
         and bool(np.all(workload.cpus_per_node == 0))
-        and bool(np.all(workload.chip_milli == 1_000))  # house: thousandths of a chip
+        and bool(np.all(workload.chip_milli == MILLI_PER_CHIP))
     )
 
 
@@ -135,3 +136,27 @@ def _memory(pools: Sequence[Pool], workload: Workload, of_jobs: npt.NDArray[np.f
         start_s=nowhere.copy(),
         pool=nowhere,
     )
+
+
+def warm_up() -> None:
+    """Have the loops compiled (once for this installation) before anybody waits for them."""
+    none, one = np.zeros(1, np.int64), np.ones(1, np.int64)
+    job = Workload(
+        submitted_s=none,
+        run_s=one,
+        walltime_s=one,
+        num_nodes=one,
+        chips_per_node=one,
+        chip_milli=one * MILLI_PER_CHIP,
+        cpus_per_node=none,
+        priority=none,
+        tenant=none,
+        kind=none,
+        home=none,
+        tenants=("warm",),
+        kinds=(frozenset({"warm"}),),
+        centres=("warm",),
+    )
+    pools = [Pool("warm", "warm", "warm", (Node("warm", 1, 1),), Offer(1, 1))]
+    CountedRun(pools, job, Policy(outlook=False)).play()
+    CountedRun(pools, job, Policy(outlook=False)).play_committed()

@@ -1,5 +1,6 @@
 """What a step decides, with its reasons as codes and facts."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -41,7 +42,9 @@ class Placed:
     expected_end_s: int
     price_fen: int
     reason: Reason
-    outlook: tuple[PoolOutlook, ...]
+    outlook: Sequence[PoolOutlook]
+    chips: tuple[tuple[int, ...], ...] = ()
+    """Of every node, which chips, counted from 0; nothing on nodes whose chips are not told apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class Waiting:
 
     job_id: str
     reason: Reason
-    outlook: tuple[PoolOutlook, ...]
+    outlook: Sequence[PoolOutlook]
 
 
 Decision: TypeAlias = Placed | Waiting

@@ -6,11 +6,12 @@ from typing import TypeAlias
 from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.errors import InvalidInput
+from suanwang.units import MILLI_PER_CHIP
 
 
 @dataclass(frozen=True, slots=True)
 class AskVariant:
-    """One way to run a job: so many chips of one of these models on every node."""
+    """One way to run a job: so many chips of one of these models on every node, or a share of one chip."""
 
     chip_ids: frozenset[str]
     chips_per_node: int
@@ -20,14 +21,32 @@ class AskVariant:
     """Pinned to this centre, if given."""
     max_fen_per_hour: int | None = None
     """For the whole job, all nodes together."""
-    memory_bytes: int = 0
-    """On every node. A pool whose nodes have less is none for this job; several jobs on one node are not added up."""
+    chip_milli: int = MILLI_PER_CHIP
+    """How much of each chip, in thousandths: less than all of it only of one chip per node."""
+    memory_mib_per_node: int = 0
+    """0: memory is not counted for this job."""
 
     def __post_init__(self) -> None:
-        if self.chips_per_node < 1:
-            raise InvalidInput("chips_per_node", self.chips_per_node, "1 or more")
+        if self.chips_per_node < 1 and not (self.chips_per_node == 0 and self.cpus_per_node > 0):
+            raise InvalidInput("chips_per_node", self.chips_per_node, "1 or more, or 0 with cpus_per_node of 1 or more")
         if self.cpus_per_node < 0:
             raise InvalidInput("cpus_per_node", self.cpus_per_node, "0 or more")
+        if not 1 <= self.chip_milli <= MILLI_PER_CHIP:
+            raise InvalidInput("chip_milli", self.chip_milli, f"1 to {MILLI_PER_CHIP}")
+        if self.chip_milli < MILLI_PER_CHIP and self.chips_per_node != 1:
+            raise InvalidInput("chip_milli", self.chip_milli, f"{MILLI_PER_CHIP} unless chips_per_node is 1")
+        if self.memory_mib_per_node < 0:
+            raise InvalidInput("memory_mib_per_node", self.memory_mib_per_node, "0 or more")
+
+    @property
+    def whole_chips(self) -> int:
+        """Per node; none if it asks for a share of one."""
+        return self.chips_per_node if self.chip_milli == MILLI_PER_CHIP else 0
+
+    @property
+    def share_milli(self) -> int:
+        """The share of one chip of every node; 0 if it asks for whole ones."""
+        return 0 if self.chip_milli == MILLI_PER_CHIP else self.chip_milli
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,6 +145,8 @@ class AttemptRestored:
     variant: int
     node_names: tuple[str, ...]
     expected_end_s: int
+    chips: tuple[tuple[int, ...], ...] | None = None
+    """Of every node, which chips; none: chosen as for a new placement. What the node does not have is left out."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     DEMAND,
     HOLD,
     JOB,
+    MAX_SHARED_CHIPS,
     MEMO,
     MEMO_SIZE,
     NODE,
@@ -25,10 +26,13 @@ from suanwang.domain.scheduling.kernel.columns import (
     Tables,
 )
 from suanwang.domain.scheduling.kernel.entries import fill
+from suanwang.domain.scheduling.typical import no_typical
+from suanwang.units import MILLI_PER_CHIP
 
 FIRST_PROFILES = 16
 MAX_PROFILE_BYTES = 2**28
 BITS_PER_WORD = 64
+MAX_SCORE = 100
 
 
 def empty_tables() -> Tables:
@@ -64,6 +68,8 @@ def empty_tables() -> Tables:
         times=none,
         changed=none,
         holds=table(HOLD),
+        left=np.zeros(0, np.int16),
+        typical=no_typical(),
         scratch=none,
         tally=none,
         memo=np.full((MEMO_SIZE, len(MEMO)), -1, np.int64),
@@ -87,28 +93,30 @@ def _stretches(lengths: Sequence[int]) -> list[int]:
     return [0, *np.cumsum(lengths).tolist()][:-1]
 
 
-def place_nodes(t: Tables, sizes: Sequence[tuple[Array, Array]], moved: Array) -> Tables:
+def place_nodes(t: Tables, sizes: Sequence[Array], moved: Array) -> Tables:
     """Lay out the nodes of all pools anew.
 
-    `sizes`: chips and CPUs of the nodes of every pool; `moved`: the new place of every node so far, -1 if it is gone
+    `sizes`: [chips, CPUs, memory] by node of every pool; `moved`: the new place of every node so far, -1 if it is gone
     (only nodes without claims may go).
     """
-    counts = [len(chips) for chips, _ in sizes]
+    counts = [size.shape[1] for size in sizes]
     total = sum(counts)
     nodes = np.full((len(NODE), total), -1, np.int64)
     nodes[NODE.pool] = np.repeat(np.arange(len(sizes)), counts)
-    nodes[NODE.chips] = nodes[NODE.free_chips] = np.concatenate([chips for chips, _ in sizes])
-    nodes[NODE.cpus] = nodes[NODE.free_cpus] = np.concatenate([cpus for _, cpus in sizes])
+    chips, cpus, memory_mib = np.concatenate(sizes, axis=1)
+    nodes[NODE.chips] = nodes[NODE.free_chips] = chips
+    nodes[NODE.cpus] = nodes[NODE.free_cpus] = cpus
+    nodes[NODE.memory_mib] = nodes[NODE.free_memory_mib] = memory_mib
+    told_apart = np.where(chips <= MAX_SHARED_CHIPS, chips, 0)
+    nodes[NODE.chip] = np.cumsum(told_apart) - told_apart
+    t.size[SIZE.most_chips], t.size[SIZE.most_cpus] = chips.max(initial=1), cpus.max(initial=1)
     stays = moved >= 0
-    place = moved[stays]
-    nodes[NODE.claim, place] = t.nodes[NODE.claim, stays]
-    nodes[NODE.free_chips, place] -= (t.nodes[NODE.chips] - t.nodes[NODE.free_chips])[stays]
-    nodes[NODE.free_cpus, place] -= (t.nodes[NODE.cpus] - t.nodes[NODE.free_cpus])[stays]
+    nodes[NODE.claim, moved[stays]] = t.nodes[NODE.claim, stays]
     live = np.flatnonzero(t.claims[CLAIM.job, : t.size[SIZE.claims]] >= 0)
     t.claims[CLAIM.node, live] = moved[t.claims[CLAIM.node, live]]
 
-    shapes = [sorted(Counter(zip(chips.tolist(), cpus.tolist(), strict=True)).items()) for chips, cpus in sizes]
-    levels = [int(chips.max(initial=0)) + 1 for chips, _ in sizes]
+    shapes = [sorted(Counter(zip(*size.tolist(), strict=True)).items()) for size in sizes]
+    levels = [int(size[0].max(initial=0)) + 1 for size in sizes]
     words = [-(-count // BITS_PER_WORD) for count in counts]
     bits = [level * word for level, word in zip(levels, words, strict=True)]
     known = slice(0, len(sizes))
@@ -125,8 +133,9 @@ def place_nodes(t: Tables, sizes: Sequence[tuple[Array, Array]], moved: Array) -
         levels=np.zeros(sum(levels), np.int64),
         bits=np.zeros(sum(bits), np.uint64),
         changed=np.zeros(total, np.int64),
+        left=np.full(int(told_apart.sum()), MILLI_PER_CHIP, np.int16),
         scratch=np.zeros(total, np.int64),
-        tally=np.zeros(max(levels), np.int64),
+        tally=np.zeros(max(2 * max(levels), MAX_SCORE + 1), np.int64),
     )
     fill(t)
     return keep_profiles(t, int(t.size[SIZE.demands]))

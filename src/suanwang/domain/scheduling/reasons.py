@@ -9,8 +9,8 @@ from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
-from suanwang.domain.scheduling.kernel.columns import CODE
-from suanwang.units import BYTES_PER_GIB
+from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS
+from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP
 
 CODES = tuple(name.upper() for name in CODE._fields)
 """The name of every code. FITS: a pool can have the job; the others say why not, or what became of the job."""
@@ -49,29 +49,41 @@ def not_foreseen(outlook: PoolOutlook, looked_at: int) -> PoolOutlook:
 
 
 Facts: TypeAlias = dict[str, object]
-Shapes: TypeAlias = Mapping[tuple[int, int], int]
-"""(chips, CPUs) -> how many nodes of a pool have just these."""
+Shapes: TypeAlias = Mapping[tuple[int, int, int], int]
+"""(chips, CPUs, MiB) -> how many nodes of a pool have just these."""
 
 
 def _price_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
-    fen_per_hour = pool.offer.fen_per_chip_hour * wanted.chips_per_node * ask.num_nodes
+    milli = pool.offer.fen_per_chip_hour * wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
+    fen_per_hour = -(-milli // MILLI_PER_CHIP)
     return {"fen_per_hour": fen_per_hour, "max_fen_per_hour": wanted.max_fen_per_hour}
 
 
 def _size_facts(wanted: AskVariant, shapes: Shapes) -> Facts:
     return {
-        "chips_per_node": max((chips for chips, _ in shapes), default=0),
-        "cpus_per_node": max((cpus for _, cpus in shapes), default=0),
+        "chips_per_node": max((chips for chips, _, _ in shapes), default=0),
+        "cpus_per_node": max((cpus for _, cpus, _ in shapes), default=0),
         "wanted_chips_per_node": wanted.chips_per_node,
         "wanted_cpus_per_node": wanted.cpus_per_node,
     }
 
 
+def _is_large_enough(wanted: AskVariant, chips: int, cpus: int) -> bool:
+    """But for its memory."""
+    sharing = wanted.share_milli == 0 or chips <= MAX_SHARED_CHIPS
+    return chips >= wanted.chips_per_node and cpus >= wanted.cpus_per_node and sharing
+
+
+def _memory_facts(wanted: AskVariant, shapes: Shapes) -> Facts:
+    most_mib = max(mib for chips, cpus, mib in shapes if _is_large_enough(wanted, chips, cpus))
+    return {"memory_gib": most_mib // MIB_PER_GIB, "wanted_memory_gib": -(-wanted.memory_mib_per_node // MIB_PER_GIB)}
+
+
 def _count_facts(ask: Ask, wanted: AskVariant, shapes: Shapes) -> Facts:
     fitting = sum(
         nodes
-        for (chips, cpus), nodes in shapes.items()
-        if chips >= wanted.chips_per_node and cpus >= wanted.cpus_per_node
+        for (chips, cpus, mib), nodes in shapes.items()
+        if _is_large_enough(wanted, chips, cpus) and mib >= wanted.memory_mib_per_node
     )
     return {"fitting_nodes": fitting, "wanted_nodes": ask.num_nodes}
 
@@ -100,16 +112,11 @@ _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Fac
 def _facts(pool: Pool, shapes: Shapes, ask: Ask, wanted: AskVariant, code: int, fen: int) -> Facts:
     if code == CODE.node_too_small:
         return _size_facts(wanted, shapes)
+    if code == CODE.node_memory_too_small:
+        return _memory_facts(wanted, shapes)
     if code == CODE.too_few_nodes:
         return _count_facts(ask, wanted, shapes)
     return _REFUSAL_FACTS[code](ask, wanted, pool, fen)
-
-
-def _memory_outlook(pool: Pool, ask: Ask, variant: int) -> PoolOutlook:
-    """The kernel knows kinds of nodes, and memory is part of the kind."""
-    has_bytes, wanted_bytes = pool.memory_bytes_per_node or 0, ask.variants[variant].memory_bytes
-    facts: Facts = {"memory_gib": has_bytes // BYTES_PER_GIB, "wanted_memory_gib": -(-wanted_bytes // BYTES_PER_GIB)}
-    return PoolOutlook(pool.id, variant, False, Reason("NODE_MEMORY_TOO_SMALL", facts), None, None, None)
 
 
 def pool_outlook(
@@ -121,8 +128,6 @@ def pool_outlook(
         facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
-    if code == CODE.chip_mismatch and pool.chip_id in ask.variants[variant].chip_ids:
-        return _memory_outlook(pool, ask, variant)
     facts = _facts(pool, shapes, ask, ask.variants[variant], code, prices_fen[variant])
     passing = code in {CODE.pool_unseen, CODE.pool_drained}
     price_fen = prices_fen[variant] if passing else None

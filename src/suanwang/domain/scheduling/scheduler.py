@@ -13,15 +13,20 @@ from suanwang.domain.scheduling.events import Ask, Event
 from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import ANSWER, CODE, JOB, NODE, OUTLOOK, POOL, SIZE, Array
 from suanwang.domain.scheduling.layout import grown, with_enough_profiles
-from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Policy
-from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, pool_outlook, waiting_reason
-from suanwang.domain.scheduling.state import State
+from suanwang.domain.scheduling.outlooks import Outlook, survey
+from suanwang.domain.scheduling.policy import STRICT_FIFO, Backfill, Order, Placement, Policy
+from suanwang.domain.scheduling.reasons import not_foreseen, placed_reason, waiting_reason
+from suanwang.domain.scheduling.state import State, chips_in
+from suanwang.domain.scheduling.typical import typical
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
     {order: columns.ORDER._asdict()[order] for order in get_args(Order)}
 )
 BACKFILLS: MappingProxyType[Backfill, int] = MappingProxyType(
     {backfill: columns.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
+)
+PLACEMENTS: MappingProxyType[Placement, int] = MappingProxyType(
+    {name: getattr(columns.PLACEMENT, name) for name in get_args(Placement)}
 )
 
 
@@ -46,13 +51,14 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     """
     set_policy(state, policy, now_s)
     state.flush()
+    set_placement(state, policy)
     _reserve_holds(state, policy, whole_queue=True)
     job = state.add_job(ask, ask.attempt)
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
     outlook = np.empty((len(OUTLOOK), len(state.pools)), np.int64)
     fifo, first_fit = policy.reservation_depth == STRICT_FIFO, policy.placement == "first_fit"
     ahead = entries.foresee(state.tables, job.slot, now_s, fifo, first_fit, policy.quote_ahead + 1, outlook)
-    answer = _outlook(state, ask, job.slot, outlook.T.tolist())
+    answer = tuple(Outlook(survey(state, np.array([job.slot]), outlook), 0, ask))
     state.drop_columns(job)
     return answer if ahead <= policy.quote_ahead else tuple(not_foreseen(each, policy.quote_ahead) for each in answer)
 
@@ -66,6 +72,17 @@ def set_policy(state: State, policy: Policy, now_s: int) -> None:
         entries.set_order(state.tables, number, now_s)
 
 
+def set_placement(state: State, policy: Policy) -> None:
+    """Have the tables as the policy's placement needs them."""
+    state.tables.size[SIZE.placement] = PLACEMENTS[policy.placement]
+    if policy.placement != "fgd" or state.typical_jobs is policy.typical:
+        return
+    kinds = [state.kind_number(each.chip_ids) for each in policy.typical]
+    matches = state.tables.matches[:, : len(state.pools)]
+    state.tables = state.tables._replace(typical=typical(policy.typical, kinds, matches))
+    state.typical_jobs = policy.typical
+
+
 def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> None:
     """Room for the reservations of a pass: one per waiting job, as deep as the policy allows."""
     t = state.tables
@@ -75,17 +92,18 @@ def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> N
 
 
 def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
+    set_placement(state, policy)
     t = state.tables
     waiting, pools = int(t.size[SIZE.queued]), len(state.pools)
     if waiting == 0:
         return []
     free_chips = int(np.maximum(t.nodes[NODE.free_chips], 0).sum())
-    state.reserve_claims(min(state.queued_nodes, free_chips))
+    state.reserve_claims(min(state.queued_nodes, free_chips + state.queued_small_nodes))
     _reserve_holds(state, policy)
     # Pages of these are touched only as far as there is something to say.
     answers = np.empty((len(ANSWER), waiting), np.int64)
     outlook = np.empty((len(OUTLOOK), max(1, waiting * pools if policy.outlook else pools)), np.int64)
-    picked = np.empty(state.queued_nodes, np.int64)
+    picked = np.empty((2, state.queued_nodes), np.int64)
     first_fit, stride = policy.placement == "first_fit", pools if policy.outlook else 0
     depth, ahead = policy.reservation_depth, policy.reserve_ahead
     news = entries.plan(state.tables, now_s, depth, ahead, first_fit, stride, answers, outlook, picked)
@@ -95,24 +113,23 @@ def _plan(state: State, policy: Policy, now_s: int) -> list[Decision]:
 
 
 def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, picked: Array) -> list[Decision]:
-    pools, all_outlooks, decisions = len(state.pools), outlook.T.tolist(), list[Decision]()
+    decisions = list[Decision]()
+    seen = survey(state, answers[ANSWER.job], outlook) if policy.outlook else None
+    fitting = [None] * answers.shape[1] if seen is None else seen.fitting
     for at, answer in enumerate(answers.T.tolist()):
         slot, code, pool_number, variant, start_s, price_fen = answer[: ANSWER.picked]
         ahead, first_node = answer[ANSWER.ahead], answer[ANSWER.picked]
         pool = state.pools[pool_number] if pool_number >= 0 else None
         job = state.job_at[slot]
         assert job is not None, "the kernel answered for a job that is not there"  # noqa: S101 - a bug, not an input
-        seen: tuple[PoolOutlook, ...] = ()
-        if policy.outlook:
-            seen = _outlook(state, job.ask, slot, all_outlooks[at * pools : (at + 1) * pools])
+        told = () if seen is None else Outlook(seen, at, job.ask)
         if code != CODE.placed or pool is None:
             reason = waiting_reason(code, pool, variant, start_s, ahead)
-            decisions.append(Waiting(job.ask.job_id, reason, seen))
+            decisions.append(Waiting(job.ask.job_id, reason, told))
             continue
         state.mark_placed(job)
         names, first_of_pool = state.node_names[pool_number], int(state.tables.pools[POOL.node, pool_number])
-        nodes = picked[first_node : first_node + job.ask.num_nodes].tolist()
-        fitting = sum(each.feasible for each in seen) if policy.outlook else None
+        nodes, chips = picked[:, first_node : first_node + job.ask.num_nodes].tolist()
         decisions.append(
             Placed(
                 job_id=job.ask.job_id,
@@ -122,19 +139,9 @@ def _decisions(state: State, policy: Policy, answers: Array, outlook: Array, pic
                 node_names=tuple(names[node - first_of_pool] for node in nodes),
                 expected_end_s=start_s + job.ask.walltime_s,
                 price_fen=price_fen,
-                reason=placed_reason(job.ask, fitting, ahead),
-                outlook=seen,
+                reason=placed_reason(job.ask, fitting[at], ahead),
+                outlook=told,
+                chips=tuple(chips_in(each) for each in chips),
             )
         )
     return decisions
-
-
-def _outlook(state: State, ask: Ask, slot: int, by_pool: Sequence[Sequence[int]]) -> tuple[PoolOutlook, ...]:
-    t = state.tables
-    first = int(t.jobs[JOB.row, slot])
-    prices_fen = t.prices[first : first + len(ask.variants)].T.tolist()
-    pools = state.pools
-    return tuple(
-        pool_outlook(pools[number], state.shapes[number], ask, variant, code, start_s, prices_fen[number])
-        for number, (variant, code, start_s) in zip(state.pool_order, by_pool, strict=True)
-    )

@@ -1,14 +1,15 @@
 """The scheduler's state: columns for the kernel, and beside them the names by which the world knows their rows."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from struct import unpack
 from types import MappingProxyType
 
 import numpy as np
 
-from suanwang.domain.centre import Pool
+from suanwang.domain.centre import Node, Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.events import (
     Ask,
@@ -26,6 +27,7 @@ from suanwang.domain.scheduling.kernel import columns, entries
 from suanwang.domain.scheduling.kernel.columns import (
     CLAIM,
     JOB,
+    MAX_SHARED_CHIPS,
     MAX_SIZES,
     NEVER,
     NODE,
@@ -36,6 +38,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     TIE_WORDS,
 )
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
+from suanwang.domain.scheduling.policy import TypicalJob
 
 ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
@@ -47,10 +50,13 @@ OBJECTIVES = MappingProxyType(
 )
 
 
-def suits(pool: Pool, chip_ids: frozenset[str], memory_bytes: int) -> bool:
-    """Whether a pool's nodes are of the kind that a variant asks for."""
-    has_bytes = pool.memory_bytes_per_node
-    return pool.chip_id in chip_ids and (has_bytes is None or has_bytes >= memory_bytes)
+UNSTATED_MIB = 2**40
+"""Memory of a node of which the centre does not say it: enough for everybody."""
+
+
+def shape_of(node: Node) -> tuple[int, int, int]:
+    """(chips, CPUs, MiB)"""
+    return node.chips, node.cpus, UNSTATED_MIB if node.memory_mib is None else node.memory_mib
 
 
 @dataclass(slots=True)
@@ -62,6 +68,16 @@ class Job:
     slot: int
     placed: bool = False
     withdrawn: bool = False
+
+
+def chip_set(chips: Iterable[int]) -> int:
+    """As the tables have it: a bit for each chip; those that cannot be told apart are left out."""
+    return sum(1 << chip for chip in set(chips) if 0 <= chip < MAX_SHARED_CHIPS)
+
+
+@lru_cache(maxsize=4_096)
+def chips_in(chip_set: int) -> tuple[int, ...]:
+    return tuple(chip for chip in range(chip_set.bit_length()) if chip_set >> chip & 1)
 
 
 class State:
@@ -77,19 +93,23 @@ class State:
         self.pool_index: dict[str, int] = {}
         self.pool_order: list[int] = []
         """Pools by id: the order in which they are considered and shown."""
+        self.typical_jobs: tuple[TypicalJob, ...] | None = None
+        """What the tables of typical jobs were made from; None if they are not of these pools."""
         self.node_names: list[list[str]] = []
         """Of every pool; nodes that vanished under an allocation come last."""
-        self.shapes: list[Counter[tuple[int, int]]] = []
-        """Of every pool: how many of its nodes have so many (chips, CPUs)."""
+        self.shapes: list[Counter[tuple[int, int, int]]] = []
+        """Of every pool: how many of its nodes have so many (chips, CPUs, MiB)."""
         self.overfull: set[tuple[int, str]] = set()
         """(pool, node) on which more is allocated than they have, by what we were told of them, never by a step."""
         self.jobs: dict[str, Job] = {}
         self.job_at: list[Job | None] = []
         self.queued_nodes = 0
         """Sum over jobs that wait: how many claims and holds a pass can need."""
+        self.queued_small_nodes = 0
+        """The part of it that may need no whole chip."""
         self._centres: dict[str, int] = {}
-        self._sizes: dict[tuple[int, int, int], int] = {}
-        self._kinds: dict[tuple[frozenset[str], int], int] = {}
+        self._sizes: dict[tuple[int, ...], int] = {}
+        self._kinds: dict[frozenset[str], int] = {}
         self._free_slots: list[int] = []
         self._leaving: list[Job] = []
         self._free_rows: dict[int, list[int]] = {}
@@ -104,13 +124,14 @@ class State:
     def centre_number(self, centre_id: str | None) -> int:
         return -1 if centre_id is None else self._centres.setdefault(centre_id, len(self._centres))
 
-    def _kind_number(self, wanted: tuple[frozenset[str], int]) -> int:
-        kind = self._kinds.get(wanted)
+    def kind_number(self, chip_ids: frozenset[str]) -> int:
+        """Row of `matches` of a set of chips."""
+        kind = self._kinds.get(chip_ids)
         if kind is None:
-            kind = self._kinds[wanted] = len(self._kinds)
+            kind = self._kinds[chip_ids] = len(self._kinds)
             self.tables = self.tables._replace(matches=grown(self.tables.matches, 0, kind + 1))
             for number, pool in enumerate(self.pools):
-                self.tables.matches[kind, number] = suits(pool, *wanted)
+                self.tables.matches[kind, number] = pool.chip_id in chip_ids
         return kind
 
     def _new_rows(self, variants: Sequence[AskVariant]) -> int:
@@ -128,21 +149,24 @@ class State:
                 codes=grown(t.codes, 0, self._used_rows),
             )
         for row, variant in enumerate(variants, first):
-            kind = self._kind_number((variant.chip_ids, variant.memory_bytes))
+            kind = self.kind_number(variant.chip_ids)
             fen = NEVER if variant.max_fen_per_hour is None else min(variant.max_fen_per_hour, NEVER)
             self.tables.rows[:, row] = (
                 kind,
-                variant.chips_per_node,
+                variant.whole_chips,
                 variant.cpus_per_node,
                 self.centre_number(variant.centre),
                 fen,
+                variant.share_milli,
+                variant.memory_mib_per_node,
             )
         return first
 
     def _size_number(self, ask: Ask) -> int:
         """Of a demand that jobs share, or -1 if there is no one such."""
         wanted = ask.variants[0]
-        key = (wanted.chips_per_node, wanted.cpus_per_node, ask.num_nodes)
+        what = (wanted.whole_chips, wanted.cpus_per_node, wanted.share_milli, wanted.memory_mib_per_node)
+        key = (*what, ask.num_nodes)
         if len(ask.variants) > 1 or (key not in self._sizes and len(self._sizes) == MAX_SIZES):
             return -1
         number = self._sizes.setdefault(key, len(self._sizes))
@@ -197,9 +221,16 @@ class State:
         self.job_at[job.slot] = None
 
     def _op(
-        self, kind: int, slot: int = -1, pool: int = -1, row: int = -1, end_s: int = 0, nodes: Sequence[int] = ()
+        self,
+        kind: int,
+        slot: int = -1,
+        pool: int = -1,
+        row: int = -1,
+        end_s: int = 0,
+        nodes: Sequence[int] = (),
+        count: int = 0,
     ) -> None:
-        self._ops.append((kind, slot, pool, row, end_s, len(self._op_nodes), len(nodes)))
+        self._ops.append((kind, slot, pool, row, end_s, len(self._op_nodes), count))
         self._op_nodes.extend(nodes)
 
     def flush(self) -> None:
@@ -214,8 +245,8 @@ class State:
         self._leaving = []
         if self._nodes_told:
             self._nodes_told = False
-            nodes = self.tables.nodes
-            too_full = np.flatnonzero((nodes[NODE.free_chips] < 0) | (nodes[NODE.free_cpus] < 0)).tolist()
+            free = self.tables.nodes[[NODE.free_chips, NODE.free_cpus, NODE.free_memory_mib]]
+            too_full = np.flatnonzero((free < 0).any(axis=0)).tolist()
             self.overfull = {self.node_at(node) for node in too_full}
 
     def reserve_claims(self, count: int) -> None:
@@ -230,7 +261,12 @@ class State:
 
     def _queue_again(self, job: Job) -> None:
         self._op(OP_KIND.enqueue, job.slot)
-        self.queued_nodes += job.ask.num_nodes
+        self._count_waiting(job.ask, 1)
+
+    def _count_waiting(self, ask: Ask, sign: int) -> None:
+        self.queued_nodes += sign * ask.num_nodes
+        if any(variant.whole_chips == 0 for variant in ask.variants):
+            self.queued_small_nodes += sign * ask.num_nodes
 
     def _release(self, job: Job) -> None:
         """Off its nodes, or off the queue."""
@@ -239,7 +275,7 @@ class State:
             job.placed = False
         else:
             self._op(OP_KIND.dequeue, job.slot)
-            self.queued_nodes -= job.ask.num_nodes
+            self._count_waiting(job.ask, -1)
 
     def forget(self, job: Job) -> None:
         self._release(job)
@@ -249,7 +285,7 @@ class State:
     def mark_placed(self, job: Job) -> None:
         """The kernel has placed it."""
         job.placed = True
-        self.queued_nodes -= job.ask.num_nodes
+        self._count_waiting(job.ask, -1)
 
     def placed_attempt(self, job_id: str, attempt: int) -> Job | None:
         """The fence: an event speaks of the present attempt of a placed job, or of nothing."""
@@ -278,8 +314,13 @@ class State:
         job = self.jobs[event.ask.job_id] = self.add_job(event.ask, event.attempt)
         job.placed = True
         row = int(self.tables.jobs[JOB.row, job.slot]) + event.variant
-        nodes = sorted(first + numbers[name] for name in event.node_names)
-        self._op(OP_KIND.allocate, job.slot, pool, row, event.expected_end_s, nodes)
+        told = event.chips if event.chips is not None else [None] * len(event.node_names)
+        on = sorted(
+            (first + numbers[name], -1 if chips is None else chip_set(chips))
+            for name, chips in zip(event.node_names, told, strict=True)
+        )
+        nodes, chip_sets = [node for node, _ in on], [chips for _, chips in on]
+        self._op(OP_KIND.restore, job.slot, pool, row, event.expected_end_s, [*nodes, *chip_sets], len(nodes))
 
     # --- pools ---
 
@@ -294,13 +335,13 @@ class State:
             before, self.pools[number] = self.pools[number], pool
             if before.nodes != pool.nodes:
                 self._set_nodes(number)
-        self.shapes[number] = Counter((node.chips, node.cpus) for node in pool.nodes)
-        t = self.tables
+        self.shapes[number] = Counter(shape_of(node) for node in pool.nodes)
+        t, self.typical_jobs = self.tables, None
         t.pools[POOL.centre, number] = self.centre_number(pool.centre_id)
         t.pools[POOL.fen_per_chip_hour, number] = pool.offer.fen_per_chip_hour
         t.pools[POOL.max_walltime_s, number] = pool.offer.max_walltime_s
-        for wanted, kind in self._kinds.items():
-            t.matches[kind, number] = suits(pool, *wanted)
+        for chip_ids, kind in self._kinds.items():
+            t.matches[kind, number] = pool.chip_id in chip_ids
         self._op(OP_KIND.rematch, pool=number)
 
     def _add_pool(self, pool: Pool) -> None:
@@ -335,14 +376,13 @@ class State:
                 names += sorted((claimed | set(also)) - offered)
                 place = {name: start + at for at, name in enumerate(names)}
                 moved[old] = [place.get(name, -1) for name in old_names]
-                lost = [0] * (len(names) - len(pool.nodes))
-                chips = [node.chips for node in pool.nodes] + lost
-                cpus = [node.cpus for node in pool.nodes] + lost
-                sizes.append((np.array(chips, np.int64), np.array(cpus, np.int64)))
+                lost = len(names) - len(pool.nodes)
+                told = [shape_of(node) for node in pool.nodes]
+                sizes.append(np.array(told + [(0, 0, 0)] * lost, np.int64).reshape(-1, 3).T)
             else:
                 moved[old] = np.arange(start, start + len(old_names))
-                sizes.append((t.nodes[NODE.chips, old], t.nodes[NODE.cpus, old]))
-            start += len(sizes[-1][0])
+                sizes.append(t.nodes[[NODE.chips, NODE.cpus, NODE.memory_mib], old])
+            start += sizes[-1].shape[1]
         self.node_names[number] = names
         self.tables = place_nodes(t, sizes, moved)
         self._nodes_told = True
@@ -377,14 +417,22 @@ class State:
         pool = int(self.tables.nodes[NODE.pool, node])
         return pool, self.node_names[pool][node - int(self.tables.pools[POOL.node, pool])]
 
-    def node_names_of(self, job: Job) -> tuple[str, ...]:
-        """The nodes of a placed job, in the pool's order."""
+    def claims_of(self, job: Job) -> list[tuple[int, int]]:
+        """(node, set of chips) of a placed job, in the pool's order."""
         t, found = self.tables, []
         claim = int(t.jobs[JOB.claim, job.slot])
         while claim >= 0:
-            found.append(int(t.claims[CLAIM.node, claim]))
+            found.append((int(t.claims[CLAIM.node, claim]), int(t.claims[CLAIM.chips, claim])))
             claim = int(t.claims[CLAIM.sibling, claim])
-        return tuple(self.node_at(node)[1] for node in sorted(found))
+        return sorted(found)
+
+    def node_names_of(self, job: Job) -> tuple[str, ...]:
+        """The nodes of a placed job, in the pool's order."""
+        return tuple(self.node_at(node)[1] for node, _ in self.claims_of(job))
+
+    def chips_of(self, job: Job) -> tuple[tuple[int, ...], ...]:
+        """The chips of each of them."""
+        return tuple(chips_in(chips) for _, chips in self.claims_of(job))
 
     def queue(self) -> list[Job]:
         """Jobs that wait, in the order of the last step's policy."""
@@ -408,7 +456,8 @@ class State:
             if job.placed:
                 pool_id = self.pools[int(t.jobs[JOB.pool, job.slot])].id
                 variant, end_s = int(t.jobs[JOB.variant, job.slot]), int(t.jobs[JOB.end_s, job.slot])
-                yield AttemptRestored(job.ask, job.attempt, pool_id, variant, self.node_names_of(job), end_s)
+                nodes, chips = self.node_names_of(job), self.chips_of(job)
+                yield AttemptRestored(job.ask, job.attempt, pool_id, variant, nodes, end_s, chips)
                 if job.withdrawn:
                     yield JobWithdrawn(job_id)
             else:

@@ -16,6 +16,20 @@ from event
 where (xid, seq) > ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
 order by xid, seq limit $3
 
+-- name: first_held_back
+select at_s from event where xid >= pg_snapshot_xmin(pg_current_snapshot()) order by xid, seq limit 1
+
+-- name: holder
+-- Every role sees the lock that a transaction holds on its own number; only some see more than its process.
+select format('transaction %s of %s in database %s', l.transactionid,
+    case when p.gid is null then format('process %s', l.pid) else format('prepared transaction %L', p.gid) end,
+    coalesce(a.datname, p.database, 'unknown')) as holder
+from pg_locks l left join pg_stat_activity a on a.pid = l.pid
+    left join pg_prepared_xacts p on p.transaction = l.transactionid
+where l.locktype = 'transactionid' and l.mode = 'ExclusiveLock' and l.granted
+    and l.transactionid = pg_snapshot_xmin(pg_current_snapshot())::xid
+limit 1
+
 -- name: events_of_job
 select seq, at_s, kind, attempt, centre_id, actor, body::text as body from event where job_id = $1 order by seq
 

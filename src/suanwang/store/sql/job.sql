@@ -39,10 +39,19 @@ select j.id, j.number, j.tenant_id, j.name, j.spec::text as spec, j.state, j.att
 from job j where j.id = $1
 
 -- name: find
-select id, case when id::text = $2 or number::text = $2 then 0 when name = $2 then 1 else 2 end as rank from job
-where ($1::text is null or tenant_id = $1)
-    and (number::text = $2 or name = $2 or (length($2) >= 6 and starts_with(id::text, lower($2))))
-order by rank, number desc limit 2
+-- What fits best, and what a person needs to choose by; `together`: how many fit as well.
+select id, number, name, state, count(*) over () as together
+from (
+    select *, min(rank) over () as best
+    from (
+        select id, number, name, state,
+            case when id::text = lower($2) or number::text = $2 then 0 when name = $2 then 1 else 2 end as rank
+        from job
+        where ($1::text is null or tenant_id = $1)
+            and (number::text = $2 or name = $2 or (length($2) >= 6 and starts_with(id::text, lower($2))))
+    ) fitting
+) ranked
+where rank = best order by number desc limit 10
 
 -- name: count_live
 select tenant_id, count(*) as jobs from job where tenant_id = any($1::text[]) and not settled group by tenant_id

@@ -25,5 +25,9 @@ where secret_sha256 = $1 and revoked_s is null and (expires_s is null or expires
 -- name: tokens
 select id, organisation_id, role, centre_id, label, created_s, expires_s, revoked_s from token order by created_s, id
 
+-- name: tokens_in_force
+select id from token where role = $1 and revoked_s is null and (expires_s is null or expires_s > $2)
+order by created_s, id
+
 -- name: revoke_token
 update token set revoked_s = $2 where id = $1 and revoked_s is null returning id

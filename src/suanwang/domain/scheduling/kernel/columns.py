@@ -16,6 +16,8 @@ NEVER = 2**62
 MEMO_SIZE = 4_096
 MAX_SIZES = 4_096
 MAX_POOLS_IN_BITS = 62
+MAX_SHARED_CHIPS = 63
+"""Chips are told apart, and may be shared, on nodes with at most so many: they are the bits of one number."""
 TIE_WORDS = 5
 """Ties are broken by `Ask.arrival`, then by the first 32 bytes of the id, then by the order of queueing."""
 
@@ -44,6 +46,10 @@ class SizeColumns(NamedTuple):
     """Passes begun and jobs placed: what is free changes with it."""
     stale: int = 12
     """1 if `BRIEF.where` of jobs that wait must be worked out anew: a pool changed, opened or shut."""
+    placement: int = 13
+    most_chips: int = 14
+    """Of a node of all pools, as `most_cpus`."""
+    most_cpus: int = 15
 
 
 class PoolColumns(NamedTuple):
@@ -84,11 +90,20 @@ class NodeColumns(NamedTuple):
     chips: int = 1
     cpus: int = 2
     free_chips: int = 3
-    """Below zero only if the node shrank under its allocations."""
+    """Wholly free ones. Below zero only if the node shrank under its allocations."""
     free_cpus: int = 4
     claim: int = 5
     hold: int = 6
     held_next: int = 7
+    memory_mib: int = 8
+    free_memory_mib: int = 9
+    chip: int = 10
+    """First of its chips in `left`."""
+    whole: int = 11
+    """Which of its chips are wholly free, and on which there are shares: a bit for each."""
+    shared: int = 12
+    sizes: int = 13
+    """Which numbers of chips its jobs have (bit 0: a share); -1: not known, see `scores.sizes_on`."""
 
 
 class ShapeColumns(NamedTuple):
@@ -96,7 +111,8 @@ class ShapeColumns(NamedTuple):
 
     chips: int = 0
     cpus: int = 1
-    nodes: int = 2
+    memory_mib: int = 2
+    nodes: int = 3
 
 
 class ClaimColumns(NamedTuple):
@@ -107,6 +123,8 @@ class ClaimColumns(NamedTuple):
     next: int = 2
     before: int = 3
     sibling: int = 4
+    chips: int = 5
+    """Which chips of the node: a bit for each. 0: on chips that are gone, or are not told apart."""
 
 
 class JobColumns(NamedTuple):
@@ -129,14 +147,16 @@ class JobColumns(NamedTuple):
     pool: int = 12
     variant: int = 13
     chips: int = 14
-    """Per node, as `cpus`."""
+    """Per node, as `cpus`, `milli` and `memory_mib`."""
     cpus: int = 15
     end_s: int = 16
     claim: int = 17
-    tie: int = 18
+    milli: int = 18
+    memory_mib: int = 19
+    tie: int = 20
     """First of the words of its id."""
-    arrival: int = 18 + TIE_WORDS
-    waits: int = 19 + TIE_WORDS
+    arrival: int = 20 + TIE_WORDS
+    waits: int = 21 + TIE_WORDS
     """1 while it is in the queue."""
 
 
@@ -156,19 +176,24 @@ class SizeOfJob(NamedTuple):
 
     chips: int = 0
     cpus: int = 1
-    nodes: int = 2
-    seen: int = 3
-    free: int = 4
+    milli: int = 2
+    memory_mib: int = 3
+    nodes: int = 4
+    seen: int = 5
+    free: int = 6
 
 
 class RowColumns(NamedTuple):
-    """One variant of a job. `kind`: which set of chips will do (a row of `matches`)."""
+    """One variant of a job. `kind`: which set of chips will do (a row of `matches`). A share of a chip has no `chips`
+    but `milli` thousandths of one, a whole number of chips no `milli`."""
 
     kind: int = 0
     chips: int = 1
     cpus: int = 2
     centre: int = 3
     max_fen_per_hour: int = 4
+    milli: int = 5
+    memory_mib: int = 6
 
 
 class HoldColumns(NamedTuple):
@@ -179,6 +204,10 @@ class HoldColumns(NamedTuple):
     chips: int = 2
     cpus: int = 3
     next: int = 4
+    milli: int = 5
+    memory_mib: int = 6
+    label: int = 7
+    """Of a share: its chip, or a number of its own for a chip that will be opened then."""
 
 
 class DemandColumns(NamedTuple):
@@ -187,6 +216,8 @@ class DemandColumns(NamedTuple):
     chips: int = 0
     cpus: int = 1
     changes: int = 2
+    milli: int = 3
+    memory_mib: int = 4
 
 
 class MemoColumns(NamedTuple):
@@ -198,7 +229,9 @@ class MemoColumns(NamedTuple):
     cpus: int = 3
     nodes: int = 4
     walltime_s: int = 5
-    start_s: int = 6
+    milli: int = 6
+    memory_mib: int = 7
+    start_s: int = 8
 
 
 class OpColumns(NamedTuple):
@@ -240,6 +273,8 @@ class OpKinds(NamedTuple):
     move_end: int = 4
     rematch: int = 5
     """A pool changed: queued jobs are matched with it again."""
+    restore: int = 6
+    """Allocate on chips that are told: after the nodes come as many sets of chips, -1 for one that is not told."""
 
 
 class Orders(NamedTuple):
@@ -252,6 +287,20 @@ class Orders(NamedTuple):
     wfp3: int = 5
     """From here on, scores change with time."""
     unicef: int = 6
+
+
+class Placements(NamedTuple):
+    """From `packing` on by score."""
+
+    best_fit: int = 0
+    first_fit: int = 1
+    packing: int = 2
+    clustering: int = 3
+    dot_product: int = 4
+    best_fit_weighted: int = 5
+    fgd: int = 6
+    drawn: int = 7
+    """By lots that the caller drew; not for the live pass."""
 
 
 class Objectives(NamedTuple):
@@ -275,19 +324,20 @@ class Codes(NamedTuple):
     fits: int = 0
     chip_mismatch: int = 1
     node_too_small: int = 2
-    too_few_nodes: int = 3
-    walltime_over_limit: int = 4
-    other_centre_pinned: int = 5
-    checkpoint_elsewhere: int = 6
-    price_over_limit: int = 7
-    cost_over_budget: int = 8
-    pool_unseen: int = 9
-    pool_drained: int = 10
-    placed: int = 11
-    waits_for_chips: int = 12
-    waits_behind_others: int = 13
-    no_pool_fits: int = 14
-    no_pool_open: int = 15
+    node_memory_too_small: int = 3
+    too_few_nodes: int = 4
+    walltime_over_limit: int = 5
+    other_centre_pinned: int = 6
+    checkpoint_elsewhere: int = 7
+    price_over_limit: int = 8
+    cost_over_budget: int = 9
+    pool_unseen: int = 10
+    pool_drained: int = 11
+    placed: int = 12
+    waits_for_chips: int = 13
+    waits_behind_others: int = 14
+    no_pool_fits: int = 15
+    no_pool_open: int = 16
 
 
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
@@ -295,7 +345,38 @@ JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), Demand
 BRIEF, ASKED = BriefColumns(), SizeOfJob()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
 OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
-BACKFILL = Backfills()
+BACKFILL, PLACEMENT = Backfills(), Placements()
+
+
+class Want(NamedTuple):
+    """What a job asks of every node."""
+
+    chips: int
+    cpus: int
+    milli: int
+    memory_mib: int
+
+
+class Typical(NamedTuple):
+    """What fragments are measured by: the typical jobs, and tables that give the sums over them at a glance.
+
+    `jobs`: [cpus, milli per chip, chips, kind] in order; a typical job with whole chips has 1,000 milli per chip.
+    """
+
+    jobs: Array
+    frequencies: npt.NDArray[np.float64]
+    cpus: Array
+    """The distinct numbers of CPUs, ascending: so many of them are not over a node's free ones."""
+    milli_rank: npt.NDArray[np.int16]
+    """[milli]: how many of the distinct shares are not over it."""
+    single: npt.NDArray[np.float64]
+    """[pool, rank of CPUs, rank of milli]: frequency of the jobs with one chip or less that these are enough for."""
+    gang: npt.NDArray[np.float64]
+    """[pool, rank of CPUs, whole chips]: the same of jobs with several chips."""
+    bounds: npt.NDArray[np.float64]
+    """[score]: the least change of fragments that has it; at the end one that no change reaches."""
+    total: float
+    """Sum of all frequencies."""
 
 
 class Tables(NamedTuple):
@@ -338,6 +419,9 @@ class Tables(NamedTuple):
     changed: Array
     """A ring per pool of the nodes whose claims changed."""
     holds: Array
+    left: npt.NDArray[np.int16]
+    """Of every chip that is told apart: thousandths that no share has taken."""
+    typical: Typical
     scratch: Array
     """One number per node, and in `tally` one per level: for one choice of nodes."""
     tally: Array

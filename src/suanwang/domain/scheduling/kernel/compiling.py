@@ -29,6 +29,13 @@ def compiled(function: F) -> F:
     return cast(F, njit(no_cpython_wrapper=True, no_cfunc_wrapper=True, error_model="numpy", _nrt=False)(function))
 
 
+def inlined(function: F) -> F:
+    """A part that is copied into its callers: the tables are many words to hand over, more than a small part does."""
+    _note(function)
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "error_model": "numpy", "_nrt": False}
+    return cast(F, njit(forceinline=True, **options)(function))
+
+
 def entry(function: F) -> F:
     """Called from Python, kept on disk."""
     _note(function)

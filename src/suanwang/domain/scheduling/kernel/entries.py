@@ -10,19 +10,31 @@ from suanwang.domain.scheduling.kernel.columns import (
     OP_KIND,
     ORDER,
     POOL,
-    ROW,
     SIZE,
     Array,
     Tables,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled, entry, fingerprint, forget_stale
+from suanwang.domain.scheduling.kernel.filling import fill_up, fill_up_anew
 from suanwang.domain.scheduling.kernel.fit import match, price_fen, survey
 from suanwang.domain.scheduling.kernel.gate import may_change, open_gate, pools_in_bits, without
 from suanwang.domain.scheduling.kernel.holds import close_pass, open_pass
-from suanwang.domain.scheduling.kernel.nodes import allocate, level_of, mark, move_end, release
+from suanwang.domain.scheduling.kernel.nodes import (
+    allocate,
+    chips_of,
+    level_of,
+    mark,
+    move_end,
+    release,
+    reoccupy,
+    restore,
+    want_of,
+)
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
 from suanwang.domain.scheduling.kernel.profile import has_free
 from suanwang.domain.scheduling.kernel.queue import dequeue, enqueue, position, reorder, score, settle
+
+__all__ = ["apply", "fill", "fill_up", "fill_up_anew", "foresee", "plan", "price"]
 
 
 @entry
@@ -39,6 +51,8 @@ def apply(t: Tables, ops: Array, nodes: Array) -> None:
             dequeue(t, job)
         elif kind == OP_KIND.allocate:
             allocate(t, job, pool, row, end_s, nodes[first : first + count])
+        elif kind == OP_KIND.restore:
+            restore(t, job, pool, row, end_s, nodes[first : first + count], nodes[first + count : first + 2 * count])
         elif kind == OP_KIND.release:
             release(t, job)
         elif kind == OP_KIND.move_end:
@@ -74,6 +88,7 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
     """One pass over the queue. Returns how many columns of `answers` tell news.
 
     Only jobs with fewer than `ahead` before them that wait may get a reservation.
+    `picked`: in its first row nodes of the jobs that were placed, below each the chips that they got.
 
     `stride`: how far apart the outlooks of two answers lie; 0 keeps none.
     """
@@ -96,14 +111,15 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
             code = CODE.placed
             t.jobs[JOB.waits, job] = 0
             t.size[SIZE.moves] += 1
-            nodes = picked[used : used + t.jobs[JOB.nodes, job]]
+            nodes = picked[0, used : used + t.jobs[JOB.nodes, job]]
             pick(t, job, pool, row, now_s, first_fit, nodes)
             allocate(t, job, pool, row, now_s + t.jobs[JOB.walltime_s, job], nodes)
+            chips_of(t, job, picked[1, used : used + t.jobs[JOB.nodes, job]])
         else:
             t.queue[waiting] = job
             waiting += 1
         if pool >= 0 and start_s > now_s:
-            enough = has_free(t, pool, t.rows[ROW.chips, row], t.rows[ROW.cpus, row], t.jobs[JOB.nodes, job])
+            enough = has_free(t, pool, want_of(t, row), t.jobs[JOB.nodes, job])
             code = CODE.waits_behind_others if enough else CODE.waits_for_chips
             if depth == 0:
                 t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
@@ -155,9 +171,10 @@ def foresee(t: Tables, job: int, now_s: int, fifo: bool, first_fit: bool, ahead:
 
 @entry
 def fill(t: Tables) -> None:
-    """Put every node on its level; `levels` and `bits` are zero before."""
+    """Put every node on its level and count its claims; `levels` and `bits` are zero before, and all is free."""
     for node in range(t.nodes.shape[1]):
         mark(t, node, level_of(t, node), 1)
+        reoccupy(t, node)
 
 
 @entry

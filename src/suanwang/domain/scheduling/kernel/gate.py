@@ -17,6 +17,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     POOL,
     SIZE,
     Tables,
+    Want,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.profile import has_free
@@ -67,8 +68,9 @@ def _free_in_bits(t: Tables, size: int) -> int:
     asked = t.sizes[size]
     if asked[ASKED.seen] != t.size[SIZE.moves]:
         bits = 0
+        want = Want(asked[ASKED.chips], asked[ASKED.cpus], asked[ASKED.milli], asked[ASKED.memory_mib])
         for pool in range(min(t.size[SIZE.pools], MAX_POOLS_IN_BITS)):
-            if has_free(t, pool, asked[ASKED.chips], asked[ASKED.cpus], asked[ASKED.nodes]):
+            if has_free(t, pool, want, asked[ASKED.nodes]):
                 bits |= 1 << pool
         asked[ASKED.seen], asked[ASKED.free] = t.size[SIZE.moves], bits
     return asked[ASKED.free]

@@ -1,9 +1,19 @@
 """Reservations: made anew in every pass, on concrete nodes, and never delayed by jobs behind."""
 
-from typing import Any
-
-from suanwang.domain.scheduling.kernel.columns import CLAIM, HOLD, JOB, NEVER, NODE, POOL, SIZE, Tables
-from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    HOLD,
+    JOB,
+    MAX_SHARED_CHIPS,
+    NEVER,
+    NODE,
+    POOL,
+    SIZE,
+    Tables,
+    Want,
+)
+from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
+from suanwang.domain.scheduling.kernel.shares import NO_LABEL, find_label, free_at, has_room
 
 
 @compiled
@@ -25,34 +35,43 @@ def close_pass(t: Tables) -> None:
 
 
 @compiled
-def free_at(t: Tables, node: int, at_s: int, now_s: int) -> Any:
-    """(chips, CPUs) of a node that are free at a time, holds counted. What is overdue ends just after now."""
-    chips, cpus = t.nodes[NODE.free_chips, node], t.nodes[NODE.free_cpus, node]
-    claim = t.nodes[NODE.claim, node]
-    while claim >= 0 and max(t.jobs[JOB.end_s, t.claims[CLAIM.job, claim]], now_s + 1) <= at_s:
-        chips += t.jobs[JOB.chips, t.claims[CLAIM.job, claim]]
-        cpus += t.jobs[JOB.cpus, t.claims[CLAIM.job, claim]]
-        claim = t.claims[CLAIM.next, claim]
-    hold = t.nodes[NODE.hold, node]
-    while hold >= 0:
-        if t.holds[HOLD.start_s, hold] <= at_s < t.holds[HOLD.end_s, hold]:
-            chips -= t.holds[HOLD.chips, hold]
-            cpus -= t.holds[HOLD.cpus, hold]
-        hold = t.holds[HOLD.next, hold]
-    return chips, cpus
+def _has(t: Tables, node: int, want: Want, at_s: int, now_s: int) -> bool:
+    chips, cpus, memory_mib = free_at(t, node, at_s, now_s)
+    return (
+        chips >= want.chips
+        and (want.cpus == 0 or cpus >= want.cpus)
+        and (want.memory_mib == 0 or memory_mib >= want.memory_mib)
+    )
+
+
+@inlined
+def fits_now(t: Tables, node: int, want: Want) -> bool:
+    """Whether the node has free what is wanted, reservations aside."""
+    return (
+        t.nodes[NODE.free_chips, node] >= want.chips
+        and (want.cpus == 0 or t.nodes[NODE.free_cpus, node] >= want.cpus)
+        and (want.memory_mib == 0 or t.nodes[NODE.free_memory_mib, node] >= want.memory_mib)
+        and (want.milli == 0 or (t.nodes[NODE.chips, node] <= MAX_SHARED_CHIPS and has_room(t, node, want.milli)))
+    )
 
 
 @compiled
-def fits(t: Tables, node: int, chips: int, cpus: int, from_s: int, until_s: int, now_s: int) -> bool:
-    """Whether the node has the demand free from one time until another. Only the start of a hold can spoil it later."""
-    free_chips, free_cpus = free_at(t, node, from_s, now_s)
-    fits = free_chips >= chips and (cpus == 0 or free_cpus >= cpus)
+def fits(t: Tables, node: int, want: Want, from_s: int, until_s: int, now_s: int) -> bool:
+    """Whether the node has what is wanted free from one time until another. Only the start of a hold can spoil it
+    later."""
     hold = t.nodes[NODE.hold, node]
+    if hold < 0 and from_s <= now_s:
+        return fits_now(t, node, want)
+    fits = _has(t, node, want, from_s, now_s)
     while fits and hold >= 0:
         if from_s < t.holds[HOLD.start_s, hold] < until_s:
-            free_chips, free_cpus = free_at(t, node, t.holds[HOLD.start_s, hold], now_s)
-            fits = free_chips >= chips and (cpus == 0 or free_cpus >= cpus)
+            fits = _has(t, node, want, t.holds[HOLD.start_s, hold], now_s)
         hold = t.holds[HOLD.next, hold]
+    if fits and want.milli > 0:
+        return (
+            t.nodes[NODE.chips, node] <= MAX_SHARED_CHIPS
+            and find_label(t, node, want.milli, from_s, until_s, now_s) != NO_LABEL
+        )
     return fits
 
 

@@ -1,17 +1,69 @@
 """Which nodes of a pool a job gets, now or at a later time."""
 
-from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, NODE, POOL, ROW, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.bits import ONE, ZERO, lowest_bit
+from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, NODE, PLACEMENT, POOL, SIZE, Array, Tables, Want
 from suanwang.domain.scheduling.kernel.compiling import compiled
-from suanwang.domain.scheduling.kernel.holds import fits, free_at
-from suanwang.domain.scheduling.kernel.nodes import ONE, ZERO, lowest_bit
+from suanwang.domain.scheduling.kernel.holds import fits
+from suanwang.domain.scheduling.kernel.nodes import want_of
+from suanwang.domain.scheduling.kernel.scores import HIGHEST, score
+from suanwang.domain.scheduling.kernel.shares import find_label, free_at, label_at
 from suanwang.domain.scheduling.kernel.sorting import sort
+from suanwang.units import MILLI_PER_CHIP
+
+BY_ORDER, BY_FULLNESS, BY_SCORE = 0, 1, 2
+
+
+@compiled
+def _rate(t: Tables, pool: int, want: Want, start_s: int, end_s: int, now_s: int, by: int) -> None:
+    """Write down how gladly each node is taken for that time: 0 is best, -1 does not fit; and count in `tally`."""
+    first, levels = t.pools[POOL.node, pool], t.pools[POOL.levels, pool]
+    t.tally[:] = 0
+    for node in range(first, first + t.pools[POOL.nodes, pool]):
+        t.scratch[node] = -1
+        if not fits(t, node, want, start_s, end_s, now_s):
+            continue
+        rate = 0
+        if by == BY_SCORE:
+            rate = HIGHEST - score(t, node, want, end_s)
+        elif by == BY_FULLNESS:
+            rate = free_at(t, node, start_s, now_s)[0]
+            if want.milli > 0:  # chips that are shared anyway, before whole ones are opened
+                label = find_label(t, node, want.milli, start_s, end_s, now_s)
+                rate += levels if label_at(t, node, label, start_s, now_s)[0] == MILLI_PER_CHIP else 0
+        t.scratch[node] = rate
+        t.tally[rate] += 1
+
+
+@compiled
+def _select(t: Tables, pool: int, wanted: int) -> None:
+    """Leave a rate only to as many of the best as are wanted, in their order on a tie."""
+    last = 0
+    while t.tally[last] < wanted:  # rates below `last` are taken whole
+        wanted -= t.tally[last]
+        last += 1
+    for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
+        rate = t.scratch[node]
+        if rate > last or (rate == last and wanted == 0):
+            t.scratch[node] = -1
+        else:
+            wanted -= rate == last
 
 
 @compiled
 def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, picked: Array) -> None:
-    """The nodes on which the job starts now: the fullest first, or in their order."""
-    chips, cpus, until_s = t.rows[ROW.chips, row], t.rows[ROW.cpus, row], now_s + t.jobs[JOB.walltime_s, job]
+    """The nodes on which the job starts now: the fullest first, or in their order, or by score."""
+    want, until_s = want_of(t, row), now_s + t.jobs[JOB.walltime_s, job]
     levels, words, wanted, taken = t.pools[POOL.levels, pool], t.pools[POOL.words, pool], t.jobs[JOB.nodes, job], 0
+    if want.milli > 0 or t.size[SIZE.placement] >= PLACEMENT.packing:
+        by = BY_SCORE if t.size[SIZE.placement] >= PLACEMENT.packing else BY_ORDER if first_fit else BY_FULLNESS
+        _rate(t, pool, want, now_s, until_s, now_s, by)
+        _select(t, pool, wanted)
+        for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
+            if t.scratch[node] >= 0:
+                picked[taken] = node
+                taken += 1
+        return
+    chips = want.chips
     for sweep in range(chips, chips + 1 if first_fit else levels):  # first fit: one sweep over all levels together
         top = levels if first_fit else sweep + 1
         if not first_fit and t.levels[t.pools[POOL.level, pool] + sweep] == 0:
@@ -23,8 +75,10 @@ def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, 
             while bits != ZERO:
                 node = t.pools[POOL.node, pool] + word * 64 + lowest_bit(bits)
                 bits &= bits - ONE
-                if (cpus == 0 or t.nodes[NODE.free_cpus, node] >= cpus) and (
-                    t.nodes[NODE.hold, node] < 0 or fits(t, node, chips, cpus, now_s, until_s, now_s)
+                if (
+                    (want.cpus == 0 or t.nodes[NODE.free_cpus, node] >= want.cpus)
+                    and (want.memory_mib == 0 or t.nodes[NODE.free_memory_mib, node] >= want.memory_mib)
+                    and (t.nodes[NODE.hold, node] < 0 or fits(t, node, want, now_s, until_s, now_s))
                 ):
                     picked[taken] = node
                     taken += 1
@@ -36,23 +90,13 @@ def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, 
 @compiled
 def hold_nodes(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: int, first_fit: bool) -> None:
     """Reserve nodes for a job: those that fit then, the fullest first, or in their order."""
-    chips, cpus, end_s = t.rows[ROW.chips, row], t.rows[ROW.cpus, row], start_s + t.jobs[JOB.walltime_s, job]
-    first, count, wanted = t.pools[POOL.node, pool], t.pools[POOL.nodes, pool], t.jobs[JOB.nodes, job]
-    t.tally[: t.pools[POOL.levels, pool]] = 0
-    for node in range(first, first + count):
-        t.scratch[node] = -1
-        if fits(t, node, chips, cpus, start_s, end_s, now_s):
-            t.scratch[node] = 0 if first_fit else free_at(t, node, start_s, now_s)[0]
-            t.tally[t.scratch[node]] += 1
-    last = 0
-    while t.tally[last] < wanted:  # levels below `last` are taken whole
-        wanted -= t.tally[last]
-        last += 1
-    for node in range(first, first + count):
-        level = t.scratch[node]
-        if level < 0 or level > last or (level == last and wanted == 0):
+    want, end_s = want_of(t, row), start_s + t.jobs[JOB.walltime_s, job]
+    _rate(t, pool, want, start_s, end_s, now_s, BY_ORDER if first_fit else BY_FULLNESS)
+    _select(t, pool, t.jobs[JOB.nodes, job])
+    for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
+        if t.scratch[node] < 0:
             continue
-        wanted -= level == last
+        label = find_label(t, node, want.milli, start_s, end_s, now_s) if want.milli > 0 else -1
         if t.nodes[NODE.hold, node] < 0:
             t.nodes[NODE.held_next, node] = t.pools[POOL.held, pool]
             t.pools[POOL.held, pool] = node
@@ -63,8 +107,20 @@ def hold_nodes(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: in
             end_s,
             t.nodes[NODE.hold, node],
         )
-        t.holds[HOLD.chips, hold], t.holds[HOLD.cpus, hold] = chips, cpus
+        t.holds[HOLD.chips, hold], t.holds[HOLD.cpus, hold] = want.chips, want.cpus
+        t.holds[HOLD.milli, hold], t.holds[HOLD.memory_mib, hold] = want.milli, want.memory_mib
+        t.holds[HOLD.label, hold] = label
         t.nodes[NODE.hold, node] = hold
     t.pools[POOL.holders, pool] += 1
     t.pools[POOL.first_hold_s, pool] = min(t.pools[POOL.first_hold_s, pool], start_s)
     t.pools[POOL.version, pool] += 1
+
+
+@compiled
+def best_score(t: Tables, job: int, pool: int, row: int, now_s: int) -> int:
+    """The highest score of a node of the pool on which the job can start now."""
+    want, until_s, best = want_of(t, row), now_s + t.jobs[JOB.walltime_s, job], -1
+    for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
+        if fits(t, node, want, now_s, until_s, now_s):
+            best = max(best, score(t, node, want, until_s))
+    return best

@@ -5,6 +5,7 @@
 from suanwang.domain.scheduling.kernel.columns import JOB, ORDER, ROW, SIZE, Array, Tables
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.orders import f1, unicef, wfp3
+from suanwang.units import MILLI_PER_CHIP
 
 
 @compiled
@@ -19,7 +20,9 @@ def score(t: Tables, job: int, now_s: int) -> float:
         return t.scores[job]
     if order == ORDER.fcfs:
         return 0.0
-    chips = float(t.jobs[JOB.nodes, job] * t.rows[ROW.chips, t.jobs[JOB.row, job]])
+    row = t.jobs[JOB.row, job]
+    milli = t.rows[ROW.chips, row] * MILLI_PER_CHIP + t.rows[ROW.milli, row]
+    chips = float(t.jobs[JOB.nodes, job] * milli) / MILLI_PER_CHIP
     if order == ORDER.f1:
         return f1(float(t.jobs[JOB.submitted_s, job]), walltime_s, chips)
     wait_s = float(now_s - t.jobs[JOB.submitted_s, job])

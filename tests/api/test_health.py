@@ -1,0 +1,34 @@
+"""What a hub says about itself to whoever watches it."""
+
+import asyncpg
+import pytest
+
+from suanwang.control import daemon
+from suanwang.domain.tenant import Role
+from tests.api.conftest import Served
+
+
+async def test_events_that_wait_for_somebody_elses_transaction_are_shown_and_told(
+    served: Served, postgres_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with served.client(served.secrets[Role.NETWORK_ADMIN]) as admin:
+        healthy = (await admin.get("/health")).json()
+        assert healthy["status"] == "up"
+        assert healthy["events_held_back_s"] == 0
+        stranger = await asyncpg.connect(postgres_url)  # another database of the same cluster
+        try:
+            await stranger.execute("begin; select pg_current_xact_id()")
+            new = {"id": "late", "name": "Late", "kind": "tenant"}
+            added = await admin.post("/v1/organisations", json=new, headers={"idempotency-key": "k"})
+            assert added.status_code == 201
+            assert not await daemon.tell_if_held_back(served.hub)  # a moment is normal
+            served.net.now_s += 35
+            assert (await admin.get("/health")).json()["events_held_back_s"] == 35
+            assert await daemon.tell_if_held_back(served.hub)
+            pid = stranger.get_server_pid()
+            assert "events of the last 35 s are held back by" in caplog.text
+            assert f"process {pid} in database postgres" in caplog.text
+            await stranger.execute("rollback")
+            assert (await admin.get("/health")).json()["events_held_back_s"] == 0
+        finally:
+            await stranger.close()
