@@ -32,7 +32,7 @@ def facts(
     """`sums`: file -> its SHA-256. `choices`: what else was asked for."""
     policy = {name: value for name, value in asdict(run.policy).items() if name not in NOT_OF_REPLAY}
     pools, centres = len(run.pools), len({pool.centre_id for pool in run.pools})
-    size = _("{name}: {centres} centres, {pools} pools, {chips} chips")
+    size = _("{name}; centres: {centres}, pools: {pools}, chips: {chips}")
     chips = sum(pool.chips for pool in run.pools)
     return [
         (_("network"), size.format(name=run.name, centres=centres, pools=pools, chips=f"{chips:,}")),

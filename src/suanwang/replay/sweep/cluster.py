@@ -4,6 +4,7 @@ The nodes need suanwang[replay] of the same version; logs and files need to be h
 """
 
 import logging
+import socket
 from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from suanwang.i18n import _
 from suanwang.replay.sweep.plan import Run
 from suanwang.replay.sweep.play import Ground, Line, failed, play
 
+PATIENCE_S = 10
 AHEAD = 2
 """Tasks handed in for each CPU of the cluster: none is idle, and few are lost when somebody stops."""
 _kept: dict[str, Ground] = {}
@@ -24,6 +26,7 @@ def on_ray(ground: Ground, runs: Sequence[Run], address: str) -> Iterator[Line]:
     import ray
 
     try:
+        _knock(address)
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as broken:
         reason = str(broken).splitlines()[0]
@@ -48,9 +51,14 @@ def on_ray(ground: Ground, runs: Sequence[Run], address: str) -> Iterator[Line]:
                     line = failed(run, str(broken).strip().splitlines()[-1])
                 yield line
     finally:
-        for reference in pending:
-            ray.cancel(reference, force=True)
-        ray.shutdown()
+        ray.shutdown()  # ends our tasks too; to cancel one while it ends can crash Ray 2.60
+
+
+def _knock(address: str) -> None:
+    """Raises OSError at once where nobody listens: Ray would try for minutes."""
+    host, sign, port = address.rpartition("://")[2].rpartition(":")
+    if sign and port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), PATIENCE_S).close()
 
 
 def _play_there(held: list[Any], name: str, run: Run) -> Line:
