@@ -1,5 +1,6 @@
 """What the reference of replay shows is what runs."""
 
+import json
 import os
 import re
 import subprocess
@@ -11,6 +12,7 @@ import polars as pl
 import pytest
 
 from suanwang.replay.networkfile import read_network
+from suanwang.replay.sweep.plan import read_grid
 from suanwang.replay.traces.parquet import read_parquet
 from tests.docs.test_commands import ROOT, blocks
 
@@ -59,3 +61,41 @@ def test_the_network_file_is_read_as_shown(tmp_path: Path) -> None:
     assert network.transfer == {("north", "south"): (25, 10_000), ("south", "north"): (25, 10_000)}
     assert network.tariffs["north"].fen_per_kwh == 65
     assert network.tariffs["south"].g_per_kwh == 430
+
+
+def run_page(page: str, folder: Path) -> str:
+    """Every command of a page, in a folder that has the examples."""
+    (folder / "examples").symlink_to(ROOT / "examples")
+    done = subprocess.run(
+        ["bash", "-euc", *blocks(page)],
+        cwd=folder,
+        env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "SUANWANG_LANG": "en"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_commands_of_the_report_run(tmp_path: Path) -> None:
+    run_page("docs/how-to/replay-report.md", tmp_path)
+    assert '<h2 id="title-centres">Which centres gain, which lose</h2>' in (tmp_path / "page.html").read_text()
+    assert '<html lang="zh-CN">' in (tmp_path / "zh.html").read_text("utf-8")
+
+
+def test_the_commands_of_the_sweep_run(tmp_path: Path) -> None:
+    told = run_page("docs/how-to/sweep.md", tmp_path)
+    assert "±" in told
+    found = json.loads((tmp_path / "sweep.json").read_text("utf-8"))
+    assert len(found["lines"]) == found["runs"] == 12
+    assert (tmp_path / "results" / "runs.jsonl").read_text("utf-8").count("\n") == 12
+
+
+def test_the_plan_of_a_sweep_is_read_as_shown(tmp_path: Path) -> None:
+    (tmp_path / "deep.yaml").write_text("{order: sjf, reservation_depth: 4}\n")
+    plan = tmp_path / "plan.yaml"
+    plan.write_text(code(ROOT / "docs/how-to/sweep.md", "yaml"))
+    grid = read_grid(plan)
+    assert [name for name, _policy in grid.policies] == ["easy", "sjf", "deep"]
+    assert len(grid.runs()) == 3 * 3 * 2 * 10

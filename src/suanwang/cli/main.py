@@ -24,6 +24,8 @@ from suanwang.cli.replay import HELP as REPLAY_HELP
 from suanwang.cli.replay import replay
 from suanwang.cli.reproduce import reproduce_app
 from suanwang.cli.submit import add_submit
+from suanwang.cli.sweep import HELP as SWEEP_HELP
+from suanwang.cli.sweep import sweep
 from suanwang.cli.token import token_app
 from suanwang.cli.up import HELP as UP_HELP
 from suanwang.cli.up import up
@@ -83,6 +85,7 @@ def make_app() -> typer.Typer:
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
     app.command("replay", help=REPLAY_HELP)(replay)
+    app.command("sweep", help=SWEEP_HELP)(sweep)
     app.add_typer(reproduce_app, name="reproduce")
     return app
 

@@ -1,7 +1,8 @@
 """`suanwang replay`: a recorded workload through the scheduler of the network, in virtual time."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -12,7 +13,7 @@ from suanwang.cli.screen import Screen, console
 from suanwang.cli.session import JsonOption, errors_told
 from suanwang.domain.scheduling.policy import Order, Placement
 from suanwang.errors import Failed
-from suanwang.i18n import _
+from suanwang.i18n import _, language, speaking
 
 if TYPE_CHECKING:
     from suanwang.replay.study import Study
@@ -24,7 +25,7 @@ HELP = with_examples(
         "network uses. Reads the Standard Workload Format, Philly, Gavel, openb and our own Parquet form."
     ),
     "suanwang replay SDSC-SP2.swf.gz --policy easy",
-    "suanwang replay jobs.parquet --network network.yaml --compare isolated",
+    "suanwang replay jobs.parquet --network network.yaml --compare isolated --report page.html",
     "suanwang replay philly.csv.gz --since 2017-10-01 --until 2017-12-15 --load 0.8 --out schedule.parquet",
     after=_("Without --network every log (or every centre named in it) becomes a centre of its own."),
 )
@@ -104,10 +105,19 @@ def replay(
         Path | None,
         typer.Option("--out", metavar="FILE", dir_okay=False, help=_("Write all jobs with their starts (Parquet).")),
     ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report", metavar="FILE.html", dir_okay=False, help=_("Write one HTML page with plots and tables.")
+        ),
+    ] = None,
+    lang: Annotated[
+        Literal["en", "zh"] | None, typer.Option("--lang", help=_("Language of tables and page; else that of LANG."))
+    ] = None,
     json: JsonOption = False,
 ) -> None:
     screen = Screen(json)
-    with errors_told(screen):
+    with errors_told(screen), speaking(lang or language()):
         with packages_of_replay():
             from suanwang.replay.policyfile import choose_policy
             from suanwang.replay.study import read_study
@@ -127,10 +137,35 @@ def replay(
             chips_per_node=chips_per_node,
             skip_bad=skip_bad or None,
         )
-        _run(screen, study, name, chosen, compare == "isolated", out)
+        choices = {
+            "since": since,
+            "until": until,
+            "limit": limit,
+            "exact": exact,
+            "usable": usable,
+            "format": format,
+            "chips_per_node": chips_per_node,
+            "skip_bad": skip_bad,
+            "compare": compare,
+            "chips": chips,
+            "align": align if len(traces) > 1 else None,
+            "load": None if network or chips else load,
+        }
+        told = Told(out=out, report=report, files=(*traces, *([network] if network else ())), choices=choices)
+        _run(screen, study, name, chosen, compare == "isolated", told)
 
 
-def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool, out: Path | None) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """Files to write, and what a page says of where its numbers come from."""
+
+    out: Path | None
+    report: Path | None
+    files: tuple[Path, ...]
+    choices: Mapping[str, object]
+
+
+def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool, told: Told) -> None:
     import polars as pl
 
     from suanwang.cli.replaytables import Answer, answer_of, render
@@ -139,21 +174,29 @@ def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool,
     from suanwang.replay.traces.parquet import write_parquet
 
     network, frame = study.network, study.frame
-    with _bar(screen, _("replay"), len(frame)) as told:
-        run = run_on(network, frame, policy, study.epoch_s, told)
+    with bar(screen, _("replay"), len(frame)) as ended:
+        run = run_on(network, frame, policy, study.epoch_s, ended)
     jobs = outcome(run, network)
     compared: pl.DataFrame | None = None
     alone: pl.DataFrame | None = None
     if isolated:
-        with _bar(screen, _("every centre alone"), len(frame)) as told:
-            alone = pl.concat([one.jobs for one in run_isolated(network, frame, policy, study.epoch_s, told)])
+        with bar(screen, _("every centre alone"), len(frame)) as ended:
+            alone = pl.concat([one.jobs for one in run_isolated(network, frame, policy, study.epoch_s, ended)])
         compared = gains(by_home(alone), by_home(jobs))
-    if out is not None:
-        write_parquet(jobs, out, epoch_s=study.epoch_s)
+    if told.out is not None:
+        write_parquet(jobs, told.out, epoch_s=study.epoch_s)
+    if told.report is not None:
+        from suanwang.replay.report.page import page, write_page
+        from suanwang.replay.report.ran import sha256_of
+
+        sums = {path.name: sha256_of(path) for path in told.files}
+        write_page(page(study, run, name, jobs, alone, sums=sums, choices=told.choices), told.report)
     answer: Answer = answer_of(study, run, name, jobs, alone, compared)
     screen.show(answer, lambda: render(answer))
-    if out is not None:
-        screen.note(_("{count} jobs with their starts are in {path}").format(count=len(jobs), path=out))
+    if told.out is not None:
+        screen.note(_("{count} jobs with their starts are in {path}").format(count=len(jobs), path=told.out))
+    if told.report is not None:
+        screen.note(_("the page is {path}; open it in a browser").format(path=told.report))
 
 
 @contextmanager
@@ -173,8 +216,8 @@ def packages_of_replay() -> Iterator[None]:
 
 
 @contextmanager
-def _bar(screen: Screen, what: str, jobs: int) -> Iterator[Callable[[int], None]]:
-    """A bar of jobs that have ended, where somebody watches; it leaves no trace."""
+def bar(screen: Screen, what: str, jobs: int) -> Iterator[Callable[[int], None]]:
+    """A bar of what has ended, where somebody watches; it leaves no trace."""
     if not screen.live:
         yield lambda _ended: None
         return

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from suanwang.cli.screen import pairs, plain, table
 from suanwang.i18n import _
-from suanwang.words import NOTHING, duration, money, word
+from suanwang.words import NOTHING, duration, money
 
 if TYPE_CHECKING:
     import polars as pl
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from suanwang.replay.study import Study
 
 Row = dict[str, Any]
-DONOR = "Acknowledge:"
-"""Begins the comment of a log that names who is to be thanked for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,8 +155,11 @@ def _compared(lines: list[Row]) -> "RenderableType":
 
 def _below(answer: Answer) -> list[str]:
     """Who did not run, and what of the logs was not read."""
+    from suanwang.replay.refusal import say_refusal
+    from suanwang.replay.traces.trace import DONOR
+
     found = [
-        plain(_("{count} jobs never run here: {reason}").format(count=_count(count), reason=refusal(code)))
+        plain(_("{count} jobs never run here: {reason}").format(count=_count(count), reason=say_refusal(code)))
         for code, count in answer.refused.items()
     ]
     for trace in answer.traces:
@@ -172,17 +173,6 @@ def _below(answer: Answer) -> list[str]:
             sentence = _("{trace}: {count} bad rows were passed over")
             found.append(plain(sentence.format(trace=trace["name"], count=_count(trace["bad_rows"]))))
     return found
-
-
-def refusal(code: str) -> str:
-    """Why no pool can ever run a job, in words."""
-    known = {
-        "CHIP_MISMATCH": _("no pool has a chip that they allow"),
-        "NODE_TOO_SMALL": _("they ask for more chips or CPUs on one node than any node has"),
-        "TOO_FEW_NODES": _("they ask for more nodes than any pool has"),
-        "WALLTIME_OVER_LIMIT": _("they ask for more time than any pool gives"),
-    }
-    return known.get(code) or word(code)
 
 
 def _wait_names() -> tuple[str, ...]:

@@ -65,22 +65,25 @@ def run_isolated(
         yield Isolated(home, run, outcome(run, alone))
 
 
-def gains(isolated: pl.DataFrame, pooled: pl.DataFrame) -> pl.DataFrame:
+def gains(isolated: pl.DataFrame, pooled: pl.DataFrame, key: str = "home") -> pl.DataFrame:
     """Two tables of `measures.by_home` side by side, with the share of mean wait that the network takes away.
+
+    With the key "tenant" two tables of `measures.by_tenant`.
 
     Each side is over the jobs that it runs: what is refused alone may run in the network.
 
     A centre gains where its own jobs wait less on average in the network than alone.
     """
     left = isolated.select(
-        "home",
+        key,
         "jobs",
         pl.col("refused").alias("alone_refused"),
         *(pl.col(name).alias(f"alone_{name}") for name in MEASURES),
     )
-    right = pooled.select("home", "ran_elsewhere", *(pl.col(name).alias(f"network_{name}") for name in MEASURES))
+    away = ("ran_elsewhere",) if "ran_elsewhere" in pooled.columns else ()
+    right = pooled.select(key, *away, *(pl.col(name).alias(f"network_{name}") for name in MEASURES))
     alone, network = pl.col("alone_mean_wait_s"), pl.col("network_mean_wait_s")
-    return left.join(right, on="home", maintain_order="left").with_columns(
+    return left.join(right, on=key, maintain_order="left").with_columns(
         gain=pl.when(alone > 0).then(1 - network / alone),
         verdict=pl.when(network < alone)
         .then(pl.lit("gains"))

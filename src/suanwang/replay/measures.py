@@ -151,16 +151,22 @@ def refused_by_reason(jobs: pl.DataFrame) -> dict[str, int]:
     return dict(jobs.drop_nulls("refused").group_by("refused").len().sort("refused").iter_rows())
 
 
-def jain(jobs: pl.DataFrame) -> float | None:
-    """Jain's index over the tenants whose jobs started."""
+def by_tenant(jobs: pl.DataFrame) -> pl.DataFrame:
+    """A row per tenant: what became of its jobs, and the share x of its time that it was served rather than waited.
+
+    Tenants whose jobs hold chips longest come first; x is null where none started or all took no time.
+    """
     ran_s = pl.col("end_s") - pl.col("start_s")
     served = (pl.col("chips_used") * ran_s).sum() / (pl.col("chips_used") * (ran_s + pl.col("wait_s"))).sum()
-    shares = (
-        jobs.drop_nulls("start_s")
-        .group_by("tenant", maintain_order=True)
-        .agg(served.alias("x"))
-        .filter(pl.col("x").is_not_nan())
+    return (
+        jobs.group_by("tenant", maintain_order=True)
+        .agg(*AGGREGATES, served.fill_nan(None).alias("served"))
+        .sort(["chip_s", "tenant"], descending=[True, False])
     )
-    x = pl.col("x")
-    index = shares.select(x.sum() ** 2 / (x.count() * (x**2).sum())).item()
-    return float(index) if len(shares) else None
+
+
+def jain(jobs: pl.DataFrame) -> float | None:
+    """Jain's index over the tenants whose jobs started."""
+    x = pl.col("served")
+    shares = by_tenant(jobs).drop_nulls("served")
+    return float(shares.select(x.sum() ** 2 / (x.count() * (x**2).sum())).item()) if len(shares) else None

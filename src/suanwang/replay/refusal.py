@@ -10,6 +10,8 @@ import numpy.typing as npt
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.workload import Array, Workload
+from suanwang.i18n import _
+from suanwang.words import word
 
 REASONS = ("", "CHIP_MISMATCH", "NODE_TOO_SMALL", "TOO_FEW_NODES", "WALLTIME_OVER_LIMIT")
 """What the codes of `refusals` mean; 0: some pool can run the job."""
@@ -25,6 +27,17 @@ def refusals(pools: Sequence[Pool], workload: Workload) -> Array:
         runs |= code == RUNS
         furthest = np.maximum(furthest, code)
     return np.where(runs, RUNS, furthest)
+
+
+def say_refusal(code: str) -> str:
+    """Why no pool can ever run a job, in words."""
+    known = {
+        "CHIP_MISMATCH": _("no pool has a chip that they allow"),
+        "NODE_TOO_SMALL": _("they ask for more chips or CPUs on one node than any node has"),
+        "TOO_FEW_NODES": _("they ask for more nodes than any pool has"),
+        "WALLTIME_OVER_LIMIT": _("they ask for more time than any pool gives"),
+    }
+    return known.get(code) or word(code)
 
 
 def _codes(pool: Pool, workload: Workload) -> Array:

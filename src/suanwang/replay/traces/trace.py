@@ -33,6 +33,8 @@ WHOLE_CHIP = 1_000
 CPU = "cpu"
 """The chip of a job that asks for CPUs alone: a chip is one core."""
 EPOCH_KEY = "suanwang.epoch_s"
+DONOR = "Acknowledge:"
+"""Begins the comment of a log that names who is to be thanked for it."""
 MOST = 2**53
 """Of any number in a log; what is larger would not be exact everywhere."""
 
@@ -61,6 +63,11 @@ class Trace:
     """Rows that could not be read and were passed over, as was asked for."""
     header: tuple[str, ...] = ()
     """Comments at the head of the log, which name donors and terms."""
+
+    @property
+    def donors(self) -> tuple[str, ...]:
+        """Comments that name who is to be thanked for the log."""
+        return tuple(line for line in self.header if line.startswith(DONOR))
 
 
 def in_form(frame: pl.DataFrame, **known: pl.Expr | int | str | None) -> pl.DataFrame:

@@ -1,0 +1,61 @@
+"""What a sweep is, by its content: the same logs, network and grid have the same sum, wherever the files lie."""
+
+from dataclasses import asdict
+from hashlib import sha256
+from io import BytesIO
+from json import dumps
+from typing import Any
+
+import polars as pl
+
+from suanwang.replay.energy import Rate, Series
+from suanwang.replay.network import Network
+from suanwang.replay.sweep.plan import Grid
+from suanwang.replay.sweep.play import Ground
+
+
+def described(ground: Ground, grid: Grid) -> dict[str, Any]:
+    """Whatever changes the numbers, under names that tell people what differs."""
+    study = ground.study
+    return {
+        "version": ground.version,
+        "jobs": _sum(_as_text(study.frame)),
+        "begins": study.epoch_s,
+        "sizes": {one.name: [one.processors, one.node_chips, ground.load, ground.chips] for one in study.traces},
+        "network": _sum(_network(study.network)),
+        "block_s": ground.block_s,
+        **grid.described(),
+    }
+
+
+def sum_of(description: dict[str, Any]) -> str:
+    return _sum(dumps(description, sort_keys=True).encode())
+
+
+def _sum(content: bytes) -> str:
+    return sha256(content).hexdigest()
+
+
+def _as_text(frame: pl.DataFrame) -> bytes:
+    text = BytesIO()
+    flat = [pl.col(name).list.join("|") for name, kind in frame.schema.items() if isinstance(kind, pl.List)]
+    frame.with_columns(flat).write_csv(text)
+    return text.getvalue()
+
+
+def _network(network: Network) -> bytes:
+    tariffs = {
+        name: [tariff.begins_s, _rate(tariff.fen_per_kwh), _rate(tariff.g_per_kwh)]
+        for name, tariff in network.tariffs.items()
+    }
+    parts = {
+        "pools": [asdict(pool) for pool in network.pools],
+        "watts": dict(network.watts_per_chip),
+        "links": sorted((*ends, *link) for ends, link in network.transfer.items()),
+        "tariffs": tariffs,
+    }
+    return dumps(parts, sort_keys=True).encode()
+
+
+def _rate(rate: Rate | None) -> float | str | None:
+    return _sum(rate.times_s.tobytes() + rate.integral.tobytes()) if isinstance(rate, Series) else rate
