@@ -178,7 +178,7 @@ def _sweep(screen: Screen, ground: "Ground", grid: "Grid", runs: "Sequence[Run]"
                     told(len(folder.done) + len(failures))
         except KeyboardInterrupt:
             left = _("interrupted: {count} of {total} runs are in {folder}; the same command goes on from there")
-            screen.note(left.format(count=len(folder.done), total=len(runs), folder=out))
+            screen.note(left.format(count=folder.count(), total=len(runs), folder=out))
             raise
         done = [folder.done[number] for number in sorted(folder.done)]
     failures.sort(key=lambda line: int(line["run"]))

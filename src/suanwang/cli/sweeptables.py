@@ -32,7 +32,11 @@ def render(answer: Answer) -> "RenderableType":
 
     parts: list[RenderableType] = [_means(answer.summaries)]
     if any(one.runs > 1 for one in answer.summaries):
-        parts.append(_("± is half of the 95 % confidence interval of the mean over seeds (Student's t)"))
+        parts.append(
+            _("± is half of the confidence interval of the mean over seeds (Student's t, {percent})").format(
+                percent="95 %"
+            )
+        )
     parts += [
         plain(
             _("run {run} failed: {parameters}: {message}").format(

@@ -38,6 +38,11 @@ class Folder:
         os.fsync(self.file.fileno())
         self.done[line["run"]] = line
 
+    def count(self) -> int:
+        """How many lines are in the file: an interrupt can come between the line and `done`."""
+        self.file.flush()
+        return (self.path / RUNS).read_bytes().count(b"\n")
+
 
 @contextmanager
 def opened(path: Path, description: Mapping[str, Any]) -> Iterator[Folder]:

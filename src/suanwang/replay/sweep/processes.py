@@ -4,10 +4,10 @@ import os
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from signal import SIG_BLOCK, SIG_SETMASK, SIGINT, pthread_sigmask
+from signal import SIG_BLOCK, SIG_IGN, SIG_SETMASK, SIGINT, pthread_sigmask, signal
 from threading import Thread
 
 from suanwang.i18n import _
@@ -79,6 +79,7 @@ def _go_on(
 @contextmanager
 def _children_without_interrupts() -> Iterator[None]:
     """Ctrl-C goes to all processes of a terminal; only the first one answers it. Each has one core, so one thread."""
+    resource_tracker.ensure_running()  # lets interrupts through again when the first process is started
     before = pthread_sigmask(SIG_BLOCK, {SIGINT})
     threads = os.environ.get(THREADS_OF_POLARS)
     os.environ[THREADS_OF_POLARS] = threads or "1"
@@ -102,6 +103,7 @@ def _stop(workers: Workers) -> None:
 
 
 def _work(connection: Connection, ground: Ground) -> None:
+    signal(SIGINT, SIG_IGN)
     Thread(target=_end_with_parent, daemon=True).start()
     while True:
         try:

@@ -6,6 +6,7 @@
     "#355c9a", "#a0522d", "#6a5acd", "#444444"];
   const DARK = ["#56b4e9", "#ff9d5c", "#3ddc97", "#f0c63f", "#c9a0dc", "#5fd7e3", "#a8a8a8", "#ff8a80", "#a5d66a",
     "#8fb3ff", "#e0a070", "#a99cff", "#d0d0d0"];
+  const PAPER = "680px"; // what A4 has between its margins
   const NUMBER = new Intl.NumberFormat("en", { maximumSignificantDigits: 6 });
   const UNITS = [[86400, "d"], [3600, "h"], [60, "m"], [1, "s"]];
 
@@ -84,6 +85,7 @@
     for (const [id, option] of Object.entries(page.figures)) {
       const place = document.getElementById(`plot-${id}`);
       place.style.height = `${place.dataset.height}px`;
+      place.style.width = printing ? PAPER : "";
       const chart = echarts.init(place, colours === DARK ? "dark" : null, { renderer: "svg", locale: page.language });
       chart.setOption(coloured(alive(option), colours));
       charts.push(chart);
