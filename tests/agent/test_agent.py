@@ -9,15 +9,19 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from suanwang.agent.drivers.driver import AttemptKey, Materials, Observation
 from suanwang.agent.drivers.local import LocalDriver
-from suanwang.agent.journal import FILE_NAME
+from suanwang.agent.journal import FILE_NAME, Journal
+from suanwang.agent.memory import MIN_PAUSE_S, Memory
+from suanwang.agent.observer import Observer
 from suanwang.domain.job import BlobWorkdir, Cause, Phase
 from suanwang.errors import Failed
 from suanwang.protocol import Checkpoint, PoolReport, Report, RunOrder
 from tests.agent.conftest import RunningAgent
 from tests.agent.fake_hub import FakeHub
-from tests.agent.place import POOLS, LocalFaults, local_driver, run_order, until
+from tests.agent.place import POOLS, LocalFaults, agent_config, local_driver, run_order, until
 
 
 async def become(holds: Callable[[], Any], what: str = "it", patience_s: float = 20.0) -> Any:
@@ -480,6 +484,22 @@ async def test_a_thousand_orders_take_seconds(running_agent: RunningAgent, hub: 
     assert took_s < 5.0, f"{took_s:.1f} s"
     # Batches, not a sync for each order.
     assert len(hub.requests) < 100
+
+
+@pytest.mark.parametrize("turns", range(5))
+async def test_news_at_the_very_end_do_not_keep_an_agent_going(tmp_path: Path, hub: FakeHub, turns: int) -> None:
+    """Whether the end comes so many turns of the event loop after a piece of news, or with it."""
+    config = agent_config(tmp_path, poll_s=60)
+    with Journal(tmp_path) as journal:
+        memory = Memory(config, hub, Instant(), journal, asyncio.TaskGroup())
+        looking = asyncio.create_task(Observer(memory).look_often())
+        await asyncio.sleep(10 * MIN_PAUSE_S)
+        memory.look_now.set()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        looking.cancel()
+        await asyncio.wait({looking}, timeout=5.0)
+        assert looking.cancelled()
 
 
 def test_the_record_of_an_attempt_is_for_its_owner_alone(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ async def _run(config: AgentConfig, hub: Hub, driver: Driver, journal: Journal, 
     finally:
         observer.close()
     try:
-        await asyncio.wait_for(exchange.once(0), FAREWELL_S)
+        async with asyncio.timeout(FAREWELL_S):
+            await exchange.once(0)
     except (Failed, Refused, TimeoutError):
         pass  # The journal keeps what was not sent.
 

@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,10 +56,10 @@ class Observer:
             except (Failed, OSError) as error:
                 log.warning("cannot see what runs: %s", error)
             await asyncio.sleep(MIN_PAUSE_S)
-            try:
-                await asyncio.wait_for(memory.look_now.wait(), memory.config.poll_s)
-            except TimeoutError:
-                pass
+            # Not `wait_for`: where both come at once, it lets a result win over the end of the agent (Python 3.11).
+            with suppress(TimeoutError):
+                async with asyncio.timeout(memory.config.poll_s):
+                    await memory.look_now.wait()
 
     async def look(self) -> None:
         """One look and what follows. Raises Failed or OSError when the driver cannot see; then nothing follows."""

@@ -26,7 +26,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -151,10 +151,9 @@ async def keep_running(folder: Path, stop: asyncio.Event, *, settings: Mapping[s
             except Unreachable as error:
                 _log.error("%s", error)
                 pause_s = min(2 * pause_s, MAX_BACKOFF_S)
-        try:
-            await asyncio.wait_for(stop.wait(), pause_s)
-        except TimeoutError:
-            pass
+        with suppress(TimeoutError):
+            async with asyncio.timeout(pause_s):
+                await stop.wait()
 
 
 def _start(folder: Path, settings: Mapping[str, str], timeout_s: float) -> str:
