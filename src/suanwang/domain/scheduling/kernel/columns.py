@@ -72,6 +72,12 @@ class SizeColumns(NamedTuple):
     branches: int = 28
     most_milli: int = 29
     """Thousandths of chips of the largest pool."""
+    closures: int = 30
+    """How much stands in calendars: windows of pools, and nodes in bookings and windows. 0: there is nothing to ask."""
+    owned_pools: int = 31
+    """Pools whose own tenants go first."""
+    owner_holds: int = 32
+    """This pass: the holds up to this one, from `kept_holds` on, are of those who go first."""
 
 
 class PoolColumns(NamedTuple):
@@ -120,6 +126,14 @@ class PoolColumns(NamedTuple):
     tried_memory_mib: int = 30
     tried_nodes: int = 31
     tried_walltime_s: int = 32
+    first_closure_s: int = 33
+    """This pass: earliest start of a booking or window of one of its nodes that is not over."""
+    window: int = 34
+    """First of the windows of the whole pool, by start, and in `windows` how many."""
+    windows: int = 35
+    cabinet: int = 36
+    """First of its cabinets, and in `cabinets` how many: none if no node names one."""
+    cabinets: int = 37
 
 
 class NodeColumns(NamedTuple):
@@ -141,6 +155,10 @@ class NodeColumns(NamedTuple):
     shared: int = 12
     sizes: int = 13
     """Which numbers of chips its jobs have (bit 0: a share); -1: not known, see `scores.sizes_on`."""
+    closure: int = 14
+    """First of the bookings and windows that it is in."""
+    cabinet: int = 15
+    """-1 if the pool has none."""
 
 
 class ShapeColumns(NamedTuple):
@@ -214,6 +232,12 @@ class JobColumns(NamedTuple):
     owed_row: int = 32 + TIE_WORDS
     deadline_s: int = 33 + TIE_WORDS
     """NEVER if it has none."""
+    in_cabinet: int = 34 + TIE_WORDS
+    """1 if all its nodes must be of one cabinet."""
+    owner: int = 35 + TIE_WORDS
+    """Its tenant among those who go first at some pool, or -1."""
+    admitted: int = 36 + TIE_WORDS
+    """Whether the booking that it names is open to its tenant."""
 
 
 class BriefColumns(NamedTuple):
@@ -250,6 +274,8 @@ class RowColumns(NamedTuple):
     max_fen_per_hour: int = 4
     milli: int = 5
     memory_mib: int = 6
+    booking: int = 7
+    """The booking that it runs in, or -1."""
 
 
 class HoldColumns(NamedTuple):
@@ -266,6 +292,46 @@ class HoldColumns(NamedTuple):
     """Of a share: its chip, or a number of its own for a chip that will be opened then."""
     node: int = 8
     job: int = 9
+
+
+class ClosureColumns(NamedTuple):
+    """A node that the calendar keeps for a booking, or, `booking` -1, for nobody."""
+
+    node: int = 0
+    start_s: int = 1
+    end_s: int = 2
+    booking: int = 3
+    next: int = 4
+    """Of the same node."""
+
+
+class WindowColumns(NamedTuple):
+    """A window of a whole pool."""
+
+    start_s: int = 0
+    end_s: int = 1
+
+
+class BookingColumns(NamedTuple):
+    """A confirmed booking; `pool` is -1 if there is none, or none any more, by that number."""
+
+    pool: int = 0
+    start_s: int = 1
+    end_s: int = 2
+    holders: int = 3
+    """This pass: jobs in it with a reservation."""
+    not_before_s: int = 4
+    """This pass, strict FIFO: no job in it overtakes the one that waits."""
+
+
+class CabinetColumns(NamedTuple):
+    """Nodes with fast links among them: so many from `node` on in `by_cabinet`. The rest is scratch of one choice."""
+
+    node: int = 0
+    nodes: int = 1
+    fitting: int = 2
+    touched: int = 3
+    quota: int = 4
 
 
 class BranchColumns(NamedTuple):
@@ -450,21 +516,34 @@ class Codes(NamedTuple):
     node_too_small: int = 2
     node_memory_too_small: int = 3
     too_few_nodes: int = 4
-    walltime_over_limit: int = 5
-    other_centre_pinned: int = 6
-    checkpoint_elsewhere: int = 7
-    price_over_limit: int = 8
-    cost_over_budget: int = 9
-    pool_unseen: int = 10
-    pool_drained: int = 11
-    over_quota: int = 12
-    placed: int = 13
-    waits_for_chips: int = 14
-    waits_behind_others: int = 15
-    no_pool_fits: int = 16
-    no_pool_open: int = 17
-    waits_for_quota: int = 18
-    waits_for_victims: int = 19
+    no_cabinet_fits: int = 5
+    walltime_over_limit: int = 6
+    other_centre_pinned: int = 7
+    checkpoint_elsewhere: int = 8
+    price_over_limit: int = 9
+    cost_over_budget: int = 10
+    booking_elsewhere: int = 11
+    pool_unseen: int = 12
+    pool_drained: int = 13
+    booking_unknown: int = 14
+    booking_not_open_to_tenant: int = 15
+    booking_has_no_room: int = 16
+    over_quota: int = 17
+    placed: int = 18
+    waits_for_chips: int = 19
+    waits_behind_others: int = 20
+    waits_for_booking: int = 21
+    """The booking that it runs in has not begun."""
+    waits_behind_booking: int = 22
+    """Nodes that are free are booked for others while it would run."""
+    waits_for_window: int = 23
+    """It would reach into a maintenance window."""
+    waits_behind_owner: int = 24
+    """The pool's own tenants go first."""
+    no_pool_fits: int = 25
+    no_pool_open: int = 26
+    waits_for_quota: int = 27
+    waits_for_victims: int = 28
 
 
 class Rights(NamedTuple):
@@ -487,9 +566,14 @@ class Standings(NamedTuple):
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
 JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
 BRIEF, ASKED = BriefColumns(), SizeOfJob()
+CLOSURE, WINDOW, BOOKING, CABINET = ClosureColumns(), WindowColumns(), BookingColumns(), CabinetColumns()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
 OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
 BACKFILL, PLACEMENT = Backfills(), Placements()
+
+
+# As an argument, a plain number would have the compiler make one more copy of whatever is called.
+NO_BOOKING = np.int64(-1)
 
 
 class Want(NamedTuple):
@@ -499,6 +583,8 @@ class Want(NamedTuple):
     cpus: int
     milli: int
     memory_mib: int
+    booking: int
+    """What it must run in, or -1."""
 
 
 class Typical(NamedTuple):
@@ -586,3 +672,12 @@ class Tables(NamedTuple):
     victims: Array
     """One number per job: for one search."""
     preempted: Array
+    closures: Array
+    windows: Array
+    """Of whole pools, by pool and start."""
+    bookings: Array
+    cabinets: Array
+    by_cabinet: Array
+    """Nodes by cabinet, in their order within it."""
+    owns: Array
+    """[owner, pool]: 1 if the tenant goes first there."""

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
-from suanwang.domain.scheduling.kernel.columns import NODE, PLACEMENT, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.columns import NO_BOOKING, NODE, PLACEMENT, SIZE, Array, Tables, Want
 from suanwang.domain.scheduling.kernel.compiling import compiled, entry, inlined
 from suanwang.domain.scheduling.kernel.holds import fits_now
 from suanwang.domain.scheduling.kernel.nodes import occupy
@@ -146,6 +146,17 @@ def _chip_by_lot(t: Tables, node: int, want: Want, draw: int) -> int:
     return fitting & -fitting
 
 
+@compiled
+def _want_of(kinds: Array, kind: int) -> Want:
+    return Want(
+        kinds[KIND.chips, kind],
+        kinds[KIND.cpus, kind],
+        kinds[KIND.milli, kind],
+        kinds[KIND.memory_mib, kind],
+        NO_BOOKING,
+    )
+
+
 @entry
 def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array, picked: Array) -> int:
     """Place jobs in the order of their arrival. Returns how many found a place.
@@ -157,9 +168,7 @@ def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array
     for i in range(arrivals.shape[0]):
         kind = arrivals[i]
         accepts = kinds[KIND.accepts, kind]
-        want = Want(
-            kinds[KIND.chips, kind], kinds[KIND.cpus, kind], kinds[KIND.milli, kind], kinds[KIND.memory_mib, kind]
-        )
+        want = _want_of(kinds, kind)
         if board.seen[kind] < 0:
             _first_look(t, board, kind, accepts, want)
         else:
@@ -188,9 +197,7 @@ def fill_up_anew(t: Tables, board: Board, kinds: Array, arrivals: Array, picked:
     placed = 0
     for i in range(arrivals.shape[0]):
         kind = arrivals[i]
-        want = Want(
-            kinds[KIND.chips, kind], kinds[KIND.cpus, kind], kinds[KIND.milli, kind], kinds[KIND.memory_mib, kind]
-        )
+        want = _want_of(kinds, kind)
         best, node = NO_FIT, NOWHERE
         for place in range(board.node.shape[0]):
             scored = _judge(t, board.node[place], kinds[KIND.accepts, kind], want)
