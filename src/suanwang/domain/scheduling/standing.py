@@ -78,7 +78,8 @@ class Calendar:
     def forget_past(self, now_s: int) -> None:
         """What is over simply passes."""
         for booking_id in [key for key, known in self.bookings.items() if known.booking.end_s <= now_s]:
-            self.remove_booking(booking_id)
+            del self.bookings[booking_id]
+            self.moved = True
         for window_id in [key for key, window in self.windows.items() if window.end_s <= now_s]:
             if window_id not in self.announced:
                 self.remove_window(window_id)
