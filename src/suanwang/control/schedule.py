@@ -1,7 +1,9 @@
 """The brain decides: events in, placements out, committed only where they still hold."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
+from types import MappingProxyType
 from uuid import UUID
 
 from msgspec import Raw
@@ -9,8 +11,9 @@ from msgspec import Raw
 from suanwang.control import meter
 from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import JobSpec, JobState
+from suanwang.domain.scheduling import calendar
 from suanwang.domain.scheduling import events as happened
-from suanwang.domain.scheduling.decisions import Decision, Placed, Waiting
+from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Waiting, WindowAnswer
 from suanwang.domain.scheduling.events import Ask, AskVariant, Event
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import step
@@ -18,16 +21,26 @@ from suanwang.domain.scheduling.state import State
 from suanwang.errors import Conflict
 from suanwang.protocol import Checkpoint
 from suanwang.store import attempt as attempts
+from suanwang.store import calendar as calendars
 from suanwang.store import centre, event
 from suanwang.store import job as jobs
 from suanwang.store.attempt import NewAttempt
+from suanwang.store.calendar import BookingState
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
 from suanwang.units import MIB_PER_GIB, SECONDS_PER_HOUR
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
-KINDS_WITH_BODY = ["job_submitted", "job_recovered", "pool_set"]
+ABOUT_CALENDAR: Mapping[str, Callable[[str], Event]] = MappingProxyType(
+    {
+        "booking_set": lambda body: calendar.BookingSet(from_json(body, calendar.Booking)),
+        "booking_removed": lambda body: calendar.BookingRemoved(from_json(body, dict[str, str])["id"]),
+        "maintenance_set": lambda body: calendar.WindowSet(from_json(body, calendar.Window)),
+        "maintenance_removed": lambda body: calendar.WindowRemoved(from_json(body, dict[str, str])["id"]),
+    }
+)
+KINDS_WITH_BODY = ["job_submitted", "job_recovered", "pool_set", *ABOUT_CALENDAR]
 """What `_events` reads the body of."""
 
 
@@ -85,6 +98,8 @@ def ask_of(
         ),
         only_centre=only_centre,
         arrival=arrival,
+        booking_id=spec.booking,
+        within=spec.within,
     )
 
 
@@ -112,6 +127,7 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
             _centre_events(brain, record.centre.id, seen=not record.unseen, drained=record.drained)
         versions = await centre.versions(tx)
         known = [news for pool in await centre.pools(tx) for news in _pool_set(brain, pool, versions[pool.id])]
+        known += await _standing(tx, now_s)
         live = {str(job.id): job for job in await jobs.live(tx)}
         for row in await attempts.live(tx):
             owner = live[str(row["job_id"])]
@@ -126,6 +142,21 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
         known += [await _queued_again(tx, brain, job, catalogue) for job in waiting]
     brain.refused = known
     return brain
+
+
+async def _standing(tx: Connection, now_s: int) -> list[Event]:
+    """What is planned and booked, or to be answered."""
+    known: list[Event] = []
+    for planned in await calendars.windows(tx, now_s):
+        if not planned.removed:
+            is_told = planned.reason is not None
+            known.append((calendar.WindowRestored if is_told else calendar.WindowSet)(planned.window))
+    for booked in await calendars.bookings(tx, now_s):
+        if booked.state is BookingState.CONFIRMED:
+            known.append(calendar.BookingRestored(booked.booking, booked.node_names))
+        elif booked.state is BookingState.ASKED:
+            known.append(calendar.BookingSet(booked.booking))
+    return known
 
 
 async def _queued_again(tx: Connection, brain: Brain, record: jobs.JobRecord, catalogue: Catalogue) -> Event:
@@ -166,7 +197,7 @@ async def schedule(db: Database, brain: Brain, policy: Policy, now_s: int) -> se
     return await _commit(db, brain, decisions, now_s)
 
 
-def _events(brain: Brain, row: StoredEvent) -> list[Event]:
+def _events(brain: Brain, row: StoredEvent) -> list[Event]:  # noqa: PLR0911 - a case a kind
     """What a row of the trace means to the scheduling core."""
     match row.kind:
         case "job_submitted" | "job_recovered":
@@ -186,6 +217,8 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:
             return _centre_events(brain, row.centre_id, seen=row.kind == "centre_seen")
         case "centre_drained" | "centre_resumed" if row.centre_id:
             return _centre_events(brain, row.centre_id, drained=row.kind == "centre_drained")
+        case kind if kind in ABOUT_CALENDAR:
+            return [ABOUT_CALENDAR[kind](row.body)]
         case _:
             return []
 
@@ -257,10 +290,25 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             await jobs.place(tx, reasons)
         await jobs.set_reasons(tx, [(UUID(d.job_id), to_json(d.reason)) for d in waiting])
         news += [NewEvent("job_waiting", d.job_id, body={"reason": d.reason, "outlook": [*d.outlook]}) for d in waiting]
+        news += await _commit_calendar(tx, brain, decisions)
         await event.append(tx, now_s, ACTOR, news)
     for decision in placed:
         brain.resume.pop(decision.job_id, None)
     return {attempt.centre_id for attempt in new_attempts}
+
+
+async def _commit_calendar(tx: Connection, brain: Brain, decisions: list[Decision]) -> list[NewEvent]:
+    """What was said of bookings and maintenance; nothing to those that were removed meanwhile."""
+    news: list[NewEvent] = []
+    for decision in decisions:
+        if isinstance(decision, BookingAnswer):
+            d = decision
+            await calendars.answer_booking(tx, d.booking_id, d.confirmed, d.node_names, d.reason)
+            news.append(NewEvent("booking_answered", centre_id=brain.centre_of[d.pool_id], body=d))
+        elif isinstance(decision, WindowAnswer):
+            await calendars.answer_window(tx, decision.window_id, decision.reason)
+            news.append(NewEvent("maintenance_answered", centre_id=brain.centre_of[decision.pool_id], body=decision))
+    return news
 
 
 def _attempt(brain: Brain, purse: meter.Purse, decision: Placed, body: str) -> NewAttempt:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ MAX_MEMORY_GIB_PER_NODE = 2**20
 MAX_SCRIPT_LENGTH = 256 * 1024
 MAX_WALLTIME_S = 366 * SECONDS_PER_DAY
 MAX_COUNT = 10_000
+MAX_BOOKING_LENGTH = 63
 PRIORITY_RANGE = (-1000, 1000)
 
 
@@ -56,6 +58,16 @@ class Objective(StrEnum):
     BALANCED = "balanced"
 
 
+Within = Literal["pool", "cabinet"]
+"""How far apart the nodes of one gang may be."""
+
+
+def check_within(within: str) -> None:
+    """Raises InvalidInput."""
+    if within not in get_args(Within):
+        raise InvalidInput("within", within, ", ".join(get_args(Within)))
+
+
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """One batch job. Resources are per node, `run` starts on every node, after `setup`."""
@@ -83,6 +95,10 @@ class JobSpec:
     max_restarts_on_errors: int = 0
     recover_on_exit_codes: tuple[int, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
+    booking: str | None = None
+    """A booking to run in, and nowhere else."""
+    within: Within = "pool"
+    """cabinet: all its nodes in one cabinet, or not at all."""
 
 
 class JobState(StrEnum):
@@ -221,6 +237,7 @@ def check(spec: JobSpec) -> None:
         raise InvalidInput("max_recoveries", spec.max_recoveries, "0 to 100")
     if not 0 <= spec.max_restarts_on_errors <= 100:
         raise InvalidInput("max_restarts_on_errors", spec.max_restarts_on_errors, "0 to 100")
+    _check_place(spec)
     _check_variants(spec.variants)
     if not 1 <= len(spec.use) <= 64 or not spec.use.isprintable():
         raise InvalidInput("use", spec.use, "1 to 64 printable characters, like training")
@@ -240,6 +257,12 @@ def check(spec: JobSpec) -> None:
             raise InvalidInput(
                 "labels", f"{key}: {value}", "a name and a text without line breaks or control characters"
             )
+
+
+def _check_place(spec: JobSpec) -> None:
+    check_within(spec.within)
+    if spec.booking is not None and not 1 <= len(spec.booking) <= MAX_BOOKING_LENGTH:
+        raise InvalidInput("booking", spec.booking, "the id of a booking")
 
 
 def _check_variants(variants: tuple[Variant, ...]) -> None:

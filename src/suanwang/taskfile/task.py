@@ -168,6 +168,8 @@ def _spec(
         max_restarts_on_errors=resources.max_restarts_on_errors,
         recover_on_exit_codes=resources.recover_on_exit_codes,
         labels={**resources.labels, **_place_labels(task, findings)},
+        within=ours.read("within", readers.within, "pool"),
+        booking=ours.read("booking", readers.booking, None),
     )
     return spec if resources.max_recoveries is None else replace(spec, max_recoveries=resources.max_recoveries)
 

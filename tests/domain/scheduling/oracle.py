@@ -158,13 +158,13 @@ class Oracle(Rooms):
         self.windows = {key: window for key, window in self.windows.items() if window.end_s > self.now_s}
         asked, self.asked = self.asked, {}
         for booking in asked.values():
-            before = self.bookings.pop(booking.id, None)
+            as_it_was = self.bookings.pop(booking.id, None)
             answer = self.answer_booking(booking)
             if answer.code == "BOOKING_CONFIRMED":
                 self.bookings[booking.id] = (booking, answer.nodes)
                 self.present[booking.id] = answer.nodes
-            elif before is not None:
-                self.bookings[booking.id] = before
+            elif as_it_was is not None:
+                self.bookings[booking.id] = as_it_was
             answers.append(answer)
         return answers
 

@@ -123,10 +123,16 @@ def test_every_decision_is_the_oracles(data: st.DataObject, policy: Policy) -> N
     state.validate()
 
 
+def answered(decisions: list[Decision]) -> list[BookingAnswer | WindowAnswer]:
+    """But for lost nodes, of which a state that was built anew tells once more."""
+    found = [d for d in decisions if isinstance(d, BookingAnswer | WindowAnswer)]
+    return [d for d in found if d.reason.code not in ("BOOKING_LOST_NODES", "BOOKING_NODES_ARE_BACK")]
+
+
 @LONG
 @given(st.data(), st.one_of(policies, strict_policies))
 def test_a_state_built_anew_knows_the_calendar(data: st.DataObject, policy: Policy) -> None:
-    state, oracle, story = State(), Oracle(), CalendarStory(data)
+    state, rebuilt, oracle, story = State(), State(), Oracle(), CalendarStory(data)
     live: dict[str, Placed] = {}
     asked: dict[str, Ask] = {}
     events = story.opening()
@@ -134,16 +140,12 @@ def test_a_state_built_anew_knows_the_calendar(data: st.DataObject, policy: Poli
     for turn in range(6):
         events += story.next_events(live, asked, pool_ids)
         if turn == 3:
-            rebuilt = State()
             apply_events(rebuilt, list(state.events()))
             rebuilt.validate()
         decisions = step(state, policy, story.now_s, events)
         if turn >= 3:
             again = step(rebuilt, policy, story.now_s, events)
-            calendars = [
-                [d for d in each if isinstance(d, BookingAnswer | WindowAnswer)] for each in (decisions, again)
-            ]
-            assert calendars[0] == calendars[1]
+            assert answered(again) == answered(decisions)
             assert placed(again) == placed(decisions)
         oracle.step(policy, story.now_s, events)
         live = still_live(live | placed(decisions), oracle)

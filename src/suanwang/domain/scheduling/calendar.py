@@ -2,20 +2,13 @@
 that change it."""
 
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import TypeAlias
 
+from suanwang.domain.job import Within, check_within
 from suanwang.errors import InvalidInput
-
-Within = Literal["pool", "cabinet"]
-"""How far apart the nodes of one gang may be."""
 
 LATEST_S = 2**40
 """No time lies later: sums of times stay far within 64 bits."""
-
-
-def check_within(within: str) -> None:
-    if within not in get_args(Within):
-        raise InvalidInput("within", within, ", ".join(get_args(Within)))
 
 
 def _check_times(start_s: int, end_s: int) -> None:

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from suanwang.domain.centre import Pool
-from suanwang.domain.job import Objective
-from suanwang.domain.scheduling.calendar import CalendarEvent, Within, check_within
+from suanwang.domain.job import Objective, Within, check_within
+from suanwang.domain.scheduling.calendar import CalendarEvent
 from suanwang.domain.scheduling.quotas import QuotaTree
 from suanwang.errors import InvalidInput
 from suanwang.units import MILLI_PER_CHIP

@@ -573,7 +573,7 @@ BACKFILL, PLACEMENT = Backfills(), Placements()
 
 
 # As an argument, a plain number would have the compiler make one more copy of whatever is called.
-NO_BOOKING = np.int64(-1)
+NO_BOOKING: int = np.int64(-1)  # type: ignore[assignment]  # a whole number all the same
 
 
 class Want(NamedTuple):
