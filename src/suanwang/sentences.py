@@ -369,6 +369,11 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "seen": mark("seen"),
         "unseen": mark("unseen"),
         "drained": mark("drained"),
+        # bookings and maintenance
+        "asked": mark("asked for"),
+        "confirmed": mark("confirmed"),
+        "removed": mark("removed"),
+        "planned": mark("planned"),
         # claims and vouchers
         "draft": mark("draft"),
         "submitted": mark("submitted"),

@@ -65,6 +65,8 @@ def test_submit_goes_before_labels_and_labels_before_defaults() -> None:
         ("suanwang/max-cost: 12.5", "INVALID_INPUT"),
         ("suanwang/use: fun", "INVALID_INPUT"),
         ("suanwang/objective: quickest", "INVALID_INPUT"),
+        ("suanwang/within: room", "INVALID_INPUT"),
+        ("suanwang/booking: My Course", "INVALID_INPUT"),
         ("suanwang/voucher: ''", "INVALID_INPUT"),
         ("suanwang/voucher: a b", "INVALID_INPUT"),
         ("suanwang/waltime: 8h", "UNKNOWN_LABEL"),

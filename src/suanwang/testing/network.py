@@ -88,14 +88,16 @@ class SmallNetwork:
         chips: int = 8,
         fen_per_chip_hour: int = 1_000,
         provider: dict[str, object] | None = None,
+        own_tenants_first: tuple[str, ...] = (),
+        cabinets: tuple[str, ...] = (),
     ) -> None:
         """A centre joins with one pool, or changes it, or adds one."""
         pool = Pool(
             pool_id or f"{centre_id}-pool",
             centre_id,
             chip,
-            tuple(Node(f"n{i}", chips, 64) for i in range(nodes)),
-            Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY),
+            tuple(Node(f"n{i}", chips, 64, cabinet=cabinets[i] if cabinets else "") for i in range(nodes)),
+            Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY, own_tenants_first=own_tenants_first),
         )
         where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
         joining, owner = Joining(where, (pool,)), f"{centre_id}-org"

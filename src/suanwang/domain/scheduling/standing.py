@@ -1,5 +1,6 @@
 """The calendar as a state keeps it: what stands, what is asked for, and the columns that it becomes."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,14 +31,40 @@ class Calendar:
         self.announced: dict[str, Window] = {}
         """Windows of which the next step says what is in their way."""
         self.numbers: dict[str, int] = {}
-        """Booking -> its column, once a job or a booking has named it."""
+        """Booking -> its column, while it stands or a job names it."""
         self.moved = False
+        self._named = Counter[str]()
+        self._free: list[int] = []
 
-    def number(self, booking_id: str | None) -> int:
+    def name(self, booking_id: str | None) -> int:
+        """A job names a booking, which need not be there. Returns its column, -1 for none."""
         if booking_id is None:
             return -1
-        self.moved |= booking_id not in self.numbers
-        return self.numbers.setdefault(booking_id, len(self.numbers))
+        self._named[booking_id] += 1
+        return self._number(booking_id)
+
+    def unname(self, booking_id: str | None) -> None:
+        if booking_id is not None:
+            self._named[booking_id] -= 1
+            if self._named[booking_id] == 0 and booking_id not in self.bookings:
+                del self._named[booking_id]
+                self._free.append(self.numbers.pop(booking_id))
+
+    def _number(self, booking_id: str) -> int:
+        if booking_id not in self.numbers:
+            self.moved = True
+            self.numbers[booking_id] = self._free.pop() if self._free else len(self.numbers)
+        return self.numbers[booking_id]
+
+    def settle_numbers(self) -> int:
+        """Every booking that stands gets a column, and those that nobody names any more give theirs back. Returns how
+        many columns there are."""
+        for booking_id in self.bookings:
+            self._number(booking_id)
+        for booking_id in [one for one in self.numbers if one not in self.bookings and not self._named[one]]:
+            del self._named[booking_id]
+            self._free.append(self.numbers.pop(booking_id))
+        return len(self.numbers) + len(self._free)
 
     def admits(self, ask: Ask) -> bool:
         """Whether the booking that a job names is open to its tenant."""
@@ -100,11 +127,10 @@ def lay_calendar(
     t: Tables, calendar: Calendar, pool_index: Mapping[str, int], node_names: Sequence[Sequence[str]]
 ) -> Tables:
     """The columns of what stands, anew. Nodes that a pool does not have are passed over."""
-    for booking_id in calendar.bookings:
-        calendar.number(booking_id)
+    columns = calendar.settle_numbers()
     calendar.moved = False
     closures, by_pool = list[tuple[int, int, int, int]](), dict[int, list[tuple[int, int]]]()
-    bookings = np.full((len(BOOKING), len(calendar.numbers)), -1, np.int64)
+    bookings = np.full((len(BOOKING), columns), -1, np.int64)
     places: dict[int, dict[str, int]] = {}
 
     def close(pool: int, names: Sequence[str], start_s: int, end_s: int, booking: int) -> None:
@@ -130,13 +156,13 @@ def lay_calendar(
         t.pools[POOL.window, pool], t.pools[POOL.windows, pool] = len(windows), len(found)
         windows += sorted(found)
     closures.sort()
-    columns = np.full((len(CLOSURE), len(closures)), -1, np.int64)
-    columns[: CLOSURE.next] = np.array(closures, np.int64).reshape(-1, CLOSURE.next).T
+    table = np.full((len(CLOSURE), len(closures)), -1, np.int64)
+    table[: CLOSURE.next] = np.array(closures, np.int64).reshape(-1, CLOSURE.next).T
     t.nodes[NODE.closure] = -1
     for number in reversed(range(len(closures))):
         node = closures[number][0]
-        columns[CLOSURE.next, number], t.nodes[NODE.closure, node] = t.nodes[NODE.closure, node], number
+        table[CLOSURE.next, number], t.nodes[NODE.closure, node] = t.nodes[NODE.closure, node], number
     t.size[SIZE.closures] = len(closures) + len(windows)
     return t._replace(
-        bookings=bookings, closures=columns, windows=np.array(windows, np.int64).reshape(-1, len(WINDOW)).T.copy()
+        bookings=bookings, closures=table, windows=np.array(windows, np.int64).reshape(-1, len(WINDOW)).T.copy()
     )

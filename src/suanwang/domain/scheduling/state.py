@@ -219,7 +219,7 @@ class State:
             ask.submitted_s,
             OBJECTIVES[ask.objective],
             ask.ordered,
-            self._new_rows(ask.variants, self.calendar.number(ask.booking_id)),
+            self._new_rows(ask.variants, self.calendar.name(ask.booking_id)),
             len(ask.variants),
             self.centre_number(ask.only_centre),
             NEVER if ask.max_cost_fen is None else min(ask.max_cost_fen, NEVER),
@@ -247,6 +247,7 @@ class State:
         self._free_rows.setdefault(variants, []).append(int(self.tables.jobs[JOB.row, job.slot]))
         self._free_slots.append(job.slot)
         self.job_at[job.slot] = None
+        self.calendar.unname(job.ask.booking_id)
 
     def _op(
         self,
