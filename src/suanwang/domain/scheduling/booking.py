@@ -8,7 +8,15 @@ import numpy as np
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.calendar import LATEST_S, Booking, Window
 from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Reason, WindowAnswer
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, POOL, PROMISE, SIZE, Array
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    NODE,
+    POOL,
+    PROMISE,
+    SIZE,
+    Array,
+)
 from suanwang.domain.scheduling.state import State
 
 SHOWN = 10

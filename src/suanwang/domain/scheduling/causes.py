@@ -2,7 +2,8 @@
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.events import Ask
-from suanwang.domain.scheduling.kernel.columns import CODE, SIZE
+from suanwang.domain.scheduling.kernel.codes import CODE
+from suanwang.domain.scheduling.kernel.columns import SIZE
 from suanwang.domain.scheduling.state import State
 
 

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from suanwang.domain.scheduling.events import AskVariant
 from suanwang.domain.scheduling.kernel import entries
-from suanwang.domain.scheduling.kernel.columns import NODE, PLACEMENT, SIZE, Array
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import NODE, SIZE, Array
 from suanwang.domain.scheduling.kernel.filling import BLOCK, NO_FIT, Board
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import set_placement

@@ -10,7 +10,8 @@ from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
-from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS, PREEMPTED, RIGHT
+from suanwang.domain.scheduling.kernel.codes import CODE, RIGHT
+from suanwang.domain.scheduling.kernel.columns import MAX_SHARED_CHIPS, PREEMPTED
 from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP, chips_of_milli
 
 CODES = tuple(name.upper() for name in CODE._fields)

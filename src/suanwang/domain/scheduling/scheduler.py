@@ -13,10 +13,10 @@ from suanwang.domain.scheduling.booking import answer_calendar
 from suanwang.domain.scheduling.causes import cause_facts
 from suanwang.domain.scheduling.decisions import Decision, Placed, PoolOutlook, Preempted, Reason, Waiting
 from suanwang.domain.scheduling.events import Ask, Event
-from suanwang.domain.scheduling.kernel import columns, entries
+from suanwang.domain.scheduling.kernel import codes, entries
+from suanwang.domain.scheduling.kernel.codes import CODE
 from suanwang.domain.scheduling.kernel.columns import (
     ANSWER,
-    CODE,
     FACTOR,
     JOB,
     NODE,
@@ -35,13 +35,13 @@ from suanwang.domain.scheduling.tenancy import set_half_life
 from suanwang.domain.scheduling.typical import typical
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
-    {order: columns.ORDER._asdict()[order] for order in get_args(Order)}
+    {order: codes.ORDER._asdict()[order] for order in get_args(Order)}
 )
 BACKFILLS: MappingProxyType[Backfill, int] = MappingProxyType(
-    {backfill: columns.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
+    {backfill: codes.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
 )
 PLACEMENTS: MappingProxyType[Placement, int] = MappingProxyType(
-    {name: getattr(columns.PLACEMENT, name) for name in get_args(Placement)}
+    {name: getattr(codes.PLACEMENT, name) for name in get_args(Placement)}
 )
 
 

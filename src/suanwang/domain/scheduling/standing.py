@@ -1,14 +1,23 @@
 """The calendar as a state keeps it: what stands, what is asked for, and the columns that it becomes."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from suanwang.domain.scheduling.calendar import Booking, Window
+from suanwang.domain.centre import Pool
+from suanwang.domain.scheduling.calendar import (
+    Booking,
+    BookingRestored,
+    BookingSet,
+    CalendarEvent,
+    Window,
+    WindowRestored,
+    WindowSet,
+)
 from suanwang.domain.scheduling.events import Ask
-from suanwang.domain.scheduling.kernel.columns import BOOKING, CLOSURE, NODE, POOL, SIZE, WINDOW, Tables
+from suanwang.domain.scheduling.kernel.columns import BOOKING, CLOSURE, NODE, POOL, SIZE, WINDOW, Array, Tables
 
 
 @dataclass(slots=True)
@@ -111,6 +120,15 @@ class Calendar:
             if window_id not in self.announced:
                 self.remove_window(window_id)
 
+    def events(self) -> Iterator[CalendarEvent]:
+        """Events that build this calendar anew."""
+        for _, window in sorted(self.windows.items()):
+            yield WindowSet(window) if window.id in self.announced else WindowRestored(window)
+        for _, known in sorted(self.bookings.items()):
+            yield BookingRestored(known.booking, known.node_names)
+        for booking in self.asked.values():
+            yield BookingSet(booking)
+
     def windows_of(self, pool_id: str, start_s: int, end_s: int) -> list[Window]:
         """Windows of a pool that reach into [start_s, end_s), by start."""
         found = [w for w in self.windows.values() if w.pool_id == pool_id and w.start_s < end_s and w.end_s > start_s]
@@ -121,6 +139,16 @@ class Calendar:
         all_of_them = [known.booking for known in self.bookings.values()]
         found = [b for b in all_of_them if b.pool_id == pool_id and b.start_s < end_s and b.end_s > start_s]
         return sorted(found, key=lambda booking: (booking.start_s, booking.id))
+
+
+def owners_of(pools: Sequence[Pool], width: int) -> tuple[dict[str, int], Array]:
+    """Tenants that go first somewhere, by name, and [owner, pool]: 1 where."""
+    named = {tenant for pool in pools for tenant in pool.offer.own_tenants_first}
+    owners = {tenant: number for number, tenant in enumerate(sorted(named))}
+    owns = np.zeros((len(owners), width), np.int64)
+    for number, pool in enumerate(pools):
+        owns[[owners[tenant] for tenant in pool.offer.own_tenants_first], number] = 1
+    return owners, owns
 
 
 def lay_calendar(

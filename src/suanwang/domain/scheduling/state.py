@@ -12,7 +12,6 @@ import numpy as np
 from suanwang.domain.centre import Node, Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling import tenancy
-from suanwang.domain.scheduling.calendar import BookingRestored, BookingSet, WindowRestored, WindowSet
 from suanwang.domain.scheduling.events import (
     Ask,
     AskVariant,
@@ -29,18 +28,17 @@ from suanwang.domain.scheduling.events import (
     UsageKnown,
 )
 from suanwang.domain.scheduling.invariants import check_tables, ensure
-from suanwang.domain.scheduling.kernel import columns, entries
+from suanwang.domain.scheduling.kernel import codes, entries
+from suanwang.domain.scheduling.kernel.codes import CODE, OP_KIND
 from suanwang.domain.scheduling.kernel.columns import (
     BRANCH,
     CLAIM,
-    CODE,
     JOB,
     MAX_SHARED_CHIPS,
     MAX_SIZES,
     NEVER,
     NODE,
     OP,
-    OP_KIND,
     POOL,
     SIZE,
     TIE_WORDS,
@@ -48,15 +46,15 @@ from suanwang.domain.scheduling.kernel.columns import (
 from suanwang.domain.scheduling.layout import empty_tables, grown, place_cabinets, place_nodes
 from suanwang.domain.scheduling.policy import TypicalJob
 from suanwang.domain.scheduling.quotas import QuotaTree
-from suanwang.domain.scheduling.standing import Calendar, lay_calendar
+from suanwang.domain.scheduling.standing import Calendar, lay_calendar, owners_of
 from suanwang.domain.scheduling.tenancy import Tenancy
 
 ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
     {
-        Objective.CHEAPEST: columns.OBJECTIVE.cheapest,
-        Objective.SOONEST: columns.OBJECTIVE.soonest,
-        Objective.BALANCED: columns.OBJECTIVE.balanced,
+        Objective.CHEAPEST: codes.OBJECTIVE.cheapest,
+        Objective.SOONEST: codes.OBJECTIVE.soonest,
+        Objective.BALANCED: codes.OBJECTIVE.balanced,
     }
 )
 
@@ -443,13 +441,10 @@ class State:
 
     def _set_owners(self) -> None:
         """Who goes first where, as the offers say it now."""
-        t, named = self.tables, {tenant for pool in self.pools for tenant in pool.offer.own_tenants_first}
-        if not named and not self._owners:
+        if not self._owners and not any(pool.offer.own_tenants_first for pool in self.pools):
             return
-        self._owners = {tenant: number for number, tenant in enumerate(sorted(named))}
-        owns = np.zeros((len(named), t.pools.shape[1]), np.int64)
-        for number, pool in enumerate(self.pools):
-            owns[[self._owners[tenant] for tenant in pool.offer.own_tenants_first], number] = 1
+        t = self.tables
+        self._owners, owns = owners_of(self.pools, t.pools.shape[1])
         t.size[SIZE.owned_pools] = owns.any(axis=0).sum()
         for job in self.jobs.values():
             t.jobs[JOB.owner, job.slot] = self._owners.get(job.ask.tenant_id, -1)
@@ -572,7 +567,7 @@ class State:
                 yield PoolSeen(pool.id, False)
             if t.pools[POOL.drained, number]:
                 yield PoolDrained(pool.id, True)
-        yield from self._standing()
+        yield from self.calendar.events()
         for job_id in sorted(self.jobs):
             job = self.jobs[job_id]
             if job.placed:
@@ -591,15 +586,6 @@ class State:
             number = self.tenancy.number[name]
             if t.size[SIZE.half_life_s] > 0 and (t.spent[number] > 0.0 or t.branches[BRANCH.milli, number]):
                 yield UsageKnown(name, float(t.spent[number]), int(t.branches[BRANCH.since_s, number]))
-
-    def _standing(self) -> Iterator[Event]:
-        calendar = self.calendar
-        for _, window in sorted(calendar.windows.items()):
-            yield WindowSet(window) if window.id in calendar.announced else WindowRestored(window)
-        for _, known in sorted(calendar.bookings.items()):
-            yield BookingRestored(known.booking, known.node_names)
-        for booking in calendar.asked.values():
-            yield BookingSet(booking)
 
     def _promises(self) -> Iterator[Event]:
         t, promised = self.tables, dict[int, list[str]]()

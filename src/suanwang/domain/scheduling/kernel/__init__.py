@@ -1,6 +1,7 @@
 """The compiled core: tables of whole numbers and the loops over them. Nothing else in the project imports numba.
 
 columns     what the tables hold
+codes       what numbers in them mean
 compiling   how functions are compiled and kept
 bits        sets of nodes and of chips
 shares      which chip has room for a share, now and later

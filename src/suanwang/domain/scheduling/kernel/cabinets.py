@@ -5,7 +5,14 @@ Both work on rates of nodes in `scratch` (less is better, -1: does not fit), cou
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
-from suanwang.domain.scheduling.kernel.columns import CABINET, NEVER, NODE, POOL, Tables, Want
+from suanwang.domain.scheduling.kernel.columns import (
+    CABINET,
+    NEVER,
+    NODE,
+    POOL,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled
 
 

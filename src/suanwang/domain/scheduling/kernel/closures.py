@@ -2,10 +2,10 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
+from suanwang.domain.scheduling.kernel.codes import CODE
 from suanwang.domain.scheduling.kernel.columns import (
     BOOKING,
     CLOSURE,
-    CODE,
     JOB,
     NEVER,
     NODE,

@@ -4,16 +4,13 @@
 
 from typing import Any
 
+from suanwang.domain.scheduling.kernel.codes import CODE, OP_KIND, ORDER, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
     ANSWER,
     BRIEF,
-    CODE,
     JOB,
-    OP_KIND,
-    ORDER,
     POOL,
     SIZE,
-    STANDING,
     Array,
     Tables,
 )

@@ -14,7 +14,15 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
-from suanwang.domain.scheduling.kernel.columns import NO_BOOKING, NODE, PLACEMENT, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import (
+    NO_BOOKING,
+    NODE,
+    SIZE,
+    Array,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, entry, inlined
 from suanwang.domain.scheduling.kernel.holds import fits_now
 from suanwang.domain.scheduling.kernel.nodes import occupy

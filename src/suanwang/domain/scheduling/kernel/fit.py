@@ -6,22 +6,19 @@ from typing import Any
 
 from suanwang.domain.scheduling.kernel.cabinets import most_in_a_cabinet
 from suanwang.domain.scheduling.kernel.closures import after_windows, booking_refusal
+from suanwang.domain.scheduling.kernel.codes import CODE, OBJECTIVE, PLACEMENT, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
-    CODE,
     JOB,
     MAX_SHARED_CHIPS,
     MEMO,
     MEMO_SIZE,
     NEVER,
     NODE,
-    OBJECTIVE,
     OUTLOOK,
-    PLACEMENT,
     POOL,
     ROW,
     SHAPE,
     SIZE,
-    STANDING,
     Array,
     Tables,
     Want,

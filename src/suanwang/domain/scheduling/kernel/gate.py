@@ -6,15 +6,14 @@ reservations aside, or a reservation to give. To look at more jobs than needed c
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
+from suanwang.domain.scheduling.kernel.codes import CODE, OBJECTIVE
 from suanwang.domain.scheduling.kernel.columns import (
     ASKED,
     BRIEF,
-    CODE,
     JOB,
     MAX_POOLS_IN_BITS,
     NEVER,
     NO_BOOKING,
-    OBJECTIVE,
     POOL,
     ROW,
     SIZE,

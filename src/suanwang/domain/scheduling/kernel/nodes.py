@@ -5,7 +5,18 @@
 import numpy as np
 
 from suanwang.domain.scheduling.kernel.bits import ONE, all_chips, first_chip, lowest_chips
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NO_BOOKING, NODE, POOL, ROW, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    NO_BOOKING,
+    NODE,
+    POOL,
+    ROW,
+    SIZE,
+    Array,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.scores import choose_chips, size_bit
 from suanwang.domain.scheduling.kernel.shares import FIRST_LABEL, left_on, open_label, relabel

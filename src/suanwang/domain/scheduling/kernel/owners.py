@@ -6,7 +6,13 @@ had to leave its place there alone, and whoever comes after it finds what it lef
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
-from suanwang.domain.scheduling.kernel.columns import HOLD, JOB, POOL, SIZE, Tables
+from suanwang.domain.scheduling.kernel.columns import (
+    HOLD,
+    JOB,
+    POOL,
+    SIZE,
+    Tables,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.fit import balance, look_at
 from suanwang.domain.scheduling.kernel.holds import find_first_hold

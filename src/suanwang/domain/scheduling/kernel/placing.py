@@ -2,7 +2,17 @@
 
 from suanwang.domain.scheduling.kernel.bits import ONE, ZERO, lowest_bit
 from suanwang.domain.scheduling.kernel.cabinets import keep_one_cabinet, share_among_cabinets
-from suanwang.domain.scheduling.kernel.columns import CABINET, JOB, NODE, PLACEMENT, POOL, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import (
+    CABINET,
+    JOB,
+    NODE,
+    POOL,
+    SIZE,
+    Array,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.holds import fits, hold_on
 from suanwang.domain.scheduling.kernel.nodes import want_of

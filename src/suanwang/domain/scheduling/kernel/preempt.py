@@ -2,18 +2,16 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
+from suanwang.domain.scheduling.kernel.codes import CODE, RIGHT, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
     CLAIM,
-    CODE,
     HOLD,
     JOB,
     NODE,
     POOL,
     PREEMPTED,
-    RIGHT,
     ROW,
     SIZE,
-    STANDING,
     Tables,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled

@@ -4,8 +4,8 @@ than the sorted times of `profile`, and able to answer more."""
 # An element of a table is an integer, which the types of arrays do not tell.
 
 from suanwang.domain.scheduling.kernel.closures import after_windows
+from suanwang.domain.scheduling.kernel.codes import BACKFILL
 from suanwang.domain.scheduling.kernel.columns import (
-    BACKFILL,
     BOOKING,
     CABINET,
     NEVER,

@@ -10,7 +10,15 @@ and, in the seconds in which nobody else is on that chip, where a whole one is f
 from typing import Any
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
-from suanwang.domain.scheduling.kernel.columns import CLAIM, HOLD, JOB, NEVER, NODE, SIZE, Tables
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    HOLD,
+    JOB,
+    NEVER,
+    NODE,
+    SIZE,
+    Tables,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.units import MILLI_PER_CHIP
 

@@ -3,7 +3,18 @@
 # An element of a table is an integer, which the types of arrays do not tell.
 
 from suanwang.domain.scheduling.kernel.closures import after_windows, is_booked, is_open
-from suanwang.domain.scheduling.kernel.columns import BOOKING, CODE, HOLD, JOB, NODE, POOL, ROW, SIZE, Tables, Want
+from suanwang.domain.scheduling.kernel.codes import CODE
+from suanwang.domain.scheduling.kernel.columns import (
+    BOOKING,
+    HOLD,
+    JOB,
+    NODE,
+    POOL,
+    ROW,
+    SIZE,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.holds import fits, fits_now
 from suanwang.domain.scheduling.kernel.nodes import want_of
