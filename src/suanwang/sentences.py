@@ -271,6 +271,7 @@ _MORE_ERRORS = {
     ),
     "NO_WORKDIR": (mark("the workdir {folder} is no folder here; start from where the task file expects it"),),
     "NO_PROFILE": (mark("there is no profile {profile}; known here: {known}"),),
+    "HUB_RUNS_ALREADY": (mark("a hub runs already with {home}; stop it, or give this one another SUANWANG_HOME"),),
     "ADDRESS_TAKEN": (mark("{address} cannot be used; is a hub running already? Choose another --port"),),
     "BUG": (mark("the hub made a mistake; its log knows it as incident {incident}"),),
 }

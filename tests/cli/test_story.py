@@ -313,7 +313,7 @@ def test_the_calendar_of_a_centre(net: Network) -> None:
     refused = net.sw("east-org", "booking", "add", "demo", *hours, "--tenant", "acme")
     assert refused.exit_code == 1
     assert "course" in refused.stdout
-    planned = net.ask("east-org", "maintenance", "add", "cleaning", *hours, "--node", "n1")
+    planned = net.ask("east-org", "maintenance", "add", "cleaning", *hours, "--node", "n2")
     assert planned["reason"]["code"] == "WINDOW_STANDS"
     assert "cleaning" in net.sw("default", "maintenance", "list").stdout
     task = net.task("student", "true", walltime="5m")
@@ -376,6 +376,15 @@ def test_a_second_hub_on_the_same_address_says_so(net: Network) -> None:
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (home / "profiles").exists()
+
+
+def test_a_second_hub_on_the_same_home_says_so_and_leaves_the_first_alone(net: Network) -> None:
+    command = [sys.executable, "-m", "suanwang", "up", "--home", str(net.home), "--port", str(net.processes.port + 1)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "a hub runs already" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert net.ask("acme", "whoami")["organisation_id"] == "acme"
 
 
 # On a terminal --------------------------------------------------------------------------------------------------------

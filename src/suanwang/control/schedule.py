@@ -28,7 +28,7 @@ from suanwang.store.attempt import NewAttempt
 from suanwang.store.calendar import BookingState
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
-from suanwang.units import MIB_PER_GIB, SECONDS_PER_HOUR
+from suanwang.units import MIB_PER_GIB
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
@@ -277,8 +277,12 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             if versions[decision.pool_id] != brain.version_of[decision.pool_id]:
                 brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "POOL_CHANGED"))
                 continue
+            affordable_fen = meter.affordable_fen(purses[record.id], brain.centre_of[decision.pool_id])
+            if decision.price_fen > affordable_fen:
+                brain.refused += _too_dear(brain, purses[record.id], decision, now_s)
+                continue
             body = to_json(replace(decision, outlook=[*decision.outlook]))
-            new_attempts.append(_attempt(brain, purses[record.id], decision, body))
+            new_attempts.append(_attempt(brain, record, decision, body))
             reasons.append((record.id, decision.attempt, to_json(decision.reason)))
             news.append(
                 NewEvent(
@@ -311,9 +315,22 @@ async def _commit_calendar(tx: Connection, brain: Brain, decisions: list[Decisio
     return news
 
 
-def _attempt(brain: Brain, purse: meter.Purse, decision: Placed, body: str) -> NewAttempt:
-    record, centre_id = purse.job, brain.centre_of[decision.pool_id]
-    spec = record.spec
+def _too_dear(brain: Brain, purse: meter.Purse, decision: Placed, now_s: int) -> list[Event]:
+    """The price rose since the job was submitted, or the pool is new. More than is held for the job is not its to
+    spend, and less than it offers not the centre's to take: the job waits again, with a limit that says so."""
+    job = brain.state.jobs[decision.job_id]
+    most_fen = max(meter.affordable_fen(purse, centre_id) for centre_id in brain.centre_of.values())
+    limit_fen = most_fen if most_fen < decision.price_fen else decision.price_fen - 1
+    ask = replace(job.ask, max_cost_fen=limit_fen)
+    return [
+        happened.JobWithdrawn(decision.job_id),
+        happened.PlacementRefused(decision.job_id, decision.attempt, "PRICE_OVER_HOLD"),
+        happened.JobQueued(ask, now_s),
+    ]
+
+
+def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) -> NewAttempt:
+    centre_id, spec = brain.centre_of[decision.pool_id], record.spec
     chips = spec.variants[decision.variant].chips_per_node * len(decision.node_names)
     return NewAttempt(
         record.id,
@@ -327,5 +344,4 @@ def _attempt(brain: Brain, purse: meter.Purse, decision: Placed, body: str) -> N
         decision.expected_end_s,
         body,
         brain.resume.get(decision.job_id),
-        meter.affordable_fen(purse, centre_id) * SECONDS_PER_HOUR // (chips * spec.walltime_s),
     )

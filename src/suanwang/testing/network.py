@@ -6,6 +6,7 @@ from itertools import count
 
 from suanwang.catalogue import read_catalogue
 from suanwang.control import network, schedule, submit, sync
+from suanwang.control.daemon import LIVE_POLICY
 from suanwang.control.network import Joining
 from suanwang.control.schedule import Brain
 from suanwang.domain.centre import Catalogue, Centre, Node, Offer, Pool
@@ -36,7 +37,7 @@ class SmallNetwork:
     db: Database
     now_s: int = START_S
     catalogue: Catalogue = field(default_factory=read_catalogue)
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = LIVE_POLICY
     centres: dict[str, FakeCentre] = field(default_factory=dict)
     brain: Brain | None = None
     _keys: "count[int]" = field(default_factory=count)

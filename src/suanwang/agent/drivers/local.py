@@ -244,16 +244,17 @@ class LocalDriver:
         return None
 
     def _look(self, folder: Path) -> Observation | None:
-        """None for an attempt that was prepared at most."""
+        """None for an attempt that was prepared at most. While its supervisor lives it runs, whatever is written: a job
+        can write the record of its own end."""
+        start = _read(folder / runner.START)
+        if start is not None and self._lives(start):
+            return Observation(phase=Phase.RUNNING, started_s=start["started_s"])
         if (ended := _ended_of(_read(folder / runner.EXIT))) is not None:
             return ended
-        start = _read(folder / runner.START)
         if start is None:
             if not (folder / runner.START).exists() and not (folder / runner.EXIT).exists():
                 return None
             start = {}
-        if self._lives(start):
-            return Observation(phase=Phase.RUNNING, started_s=start["started_s"])
         return self._close_lost(folder, start)
 
     def _lives(self, start: dict[str, Any]) -> bool:
