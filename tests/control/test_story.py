@@ -451,3 +451,21 @@ async def test_nothing_is_billed_before_the_placement_and_a_jumping_clock_ends_n
     await net.sync(east)
     assert await cash_fen(net, "acme") == 10**6 - 16
     await assert_proofs(net)
+
+
+@pytest.mark.parametrize("late_s", [3, 11, 59])
+async def test_a_message_that_was_long_under_way_bills_no_second_of_it(net: SmallNetwork, late_s: int) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    east = await net.add_centre("east", fen_per_chip_hour=3_600)
+    east.run_s = lambda order: (4, Cause.SUCCEEDED)
+    await net.turn()
+    await net.submit(tenant, job_spec())
+    await net.turn(1)
+    net.now_s += 4
+    east.advance(net.now_s)
+    request = east.request(net.now_s)
+    net.now_s += late_s
+    agent = Actor("agent-east", "east-org", Role.CENTRE_AGENT, "east")
+    await sync.take_reports(net.db, net.catalogue, agent, "east", request, net.now_s)
+    assert await cash_fen(net, "acme") == 10**6 - 4
+    await assert_proofs(net)
