@@ -95,8 +95,7 @@ def _look_again(t: Tables, board: Board, newest: int, kind: int, accepts: int, w
         if board.scores[kind, place] != NO_FIT:
             scored = _judge(t, board.node[place], accepts, want)
             board.scores[kind, place] = scored
-            if scored > board.best[kind, place // BLOCK]:
-                board.best[kind, place // BLOCK] = scored
+            board.best[kind, place // BLOCK] = max(board.best[kind, place // BLOCK], scored)
         place = board.older[place]
 
 
