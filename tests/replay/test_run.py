@@ -1,6 +1,7 @@
 """A workload in virtual time: small ones by hand, random ones against a plain simulation."""
 
 import heapq
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -10,9 +11,11 @@ from hypothesis import strategies as st
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.workload import NOWHERE
 from suanwang.replay.jobs import to_workload
+from suanwang.replay.measures import outcome, summary
+from suanwang.replay.network import Network
 from suanwang.replay.policyfile import POLICIES
 from suanwang.replay.refusal import REASONS, refusals
-from suanwang.replay.run import replay
+from suanwang.replay.run import Run, replay
 from tests.replay.conftest import jobs, pool
 
 FIFO, EASY = POLICIES["fifo"], POLICIES["easy"]
@@ -54,6 +57,31 @@ def test_another_run_time_in_another_pool() -> None:
     schedule = replay(pools, to_workload(frame, pools), EASY)
     assert schedule.pool.tolist() == [0, 1]
     assert schedule.end_s.tolist() == [10, 40]
+
+
+def test_shares_of_a_chip_run_side_by_side_and_count_as_what_they_are() -> None:
+    """Three halves on one chip: the third waits; a whole chip waits for all. Utilisation is of what was used."""
+    pools = [pool("p", 1, fen=3_600)]
+    frame = jobs((0, 10, 1), (0, 20, 1), (1, 10, 1), (2, 5, 1), chip_milli=[500, 500, 500, 1_000])
+    workload = to_workload(frame, pools)
+    schedule = replay(pools, workload, EASY)
+    assert schedule.start_s.tolist() == [0, 0, 10, 20]
+    network = Network(name="n", pools=tuple(pools))
+    run = Run(name="r", pools=tuple(pools), frame=frame, workload=workload, schedule=schedule, policy=EASY, epoch_s=0)
+    made = outcome(run, network)
+    assert made["chips_used"].to_list() == [0.5, 0.5, 0.5, 1.0]
+    assert made["cost_fen"].to_list() == [5, 10, 5, 5]
+    assert summary(made, run)["utilisation"] == 1.0
+
+
+def test_memory_counts_where_nodes_say_what_they_have() -> None:
+    small = pool("p", 4)
+    pools = [replace(small, nodes=(replace(small.nodes[0], memory_mib=100),))]
+    frame = jobs((0, 10, 1), (0, 10, 1), (0, 10, 1), memory_mib=[60, 60, 101])
+    workload = to_workload(frame, pools)
+    assert replay(pools, workload, EASY).start_s.tolist() == [0, 10, NOWHERE]
+    assert [REASONS[code] for code in refusals(pools, workload).tolist()] == ["", "", "NODE_MEMORY_TOO_SMALL"]
+    assert replay([small], to_workload(frame, [small]), EASY).start_s.tolist() == [0, 0, 0]
 
 
 def test_what_never_fits_is_left_out_and_has_a_reason() -> None:

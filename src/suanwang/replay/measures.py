@@ -19,17 +19,18 @@ from suanwang.replay.energy import Floats, mean_rate
 from suanwang.replay.network import Network
 from suanwang.replay.refusal import REASONS, refusals
 from suanwang.replay.run import Run
-from suanwang.units import GRAMS_PER_KG, JOULES_PER_KWH, SECONDS_PER_HOUR
+from suanwang.units import GRAMS_PER_KG, JOULES_PER_KWH, MILLI_PER_CHIP, SECONDS_PER_HOUR
 
 THRESHOLD_S = 10
 """Shorter runs count as so long in a slowdown."""
 
 WAIT = (pl.col("start_s") - pl.col("submitted_s")).alias("wait_s")
 RAN = (pl.col("end_s") - pl.col("start_s")).alias("ran_s")
-CHIPS = (
-    pl.col("num_nodes")
-    * pl.when(pl.col("chips_per_node") > 0).then("chips_per_node").otherwise(pl.col("cpus_per_node").clip(1))
-).alias("chips_used")
+WHOLE_CHIPS = pl.col("num_nodes") * (
+    pl.when(pl.col("chips_per_node") > 0).then("chips_per_node").otherwise(pl.col("cpus_per_node").clip(1))
+)
+SHARES = WHOLE_CHIPS * pl.col("chip_milli")
+"""In thousandths of chips."""
 BOUNDED_SLOWDOWN = (
     pl.when(pl.col("wait_s").is_not_null())
     .then(pl.max_horizontal(1.0, (pl.col("wait_s") + pl.col("ran_s")) / pl.col("ran_s").clip(THRESHOLD_S)))
@@ -59,13 +60,16 @@ def outcome(run: Run, network: Network) -> pl.DataFrame:
     known = placed.with_columns(
         pl.when(pl.col(name) != NOWHERE).then(pl.col(name)).alias(name) for name in ("start_s", "end_s")
     )
-    timed = known.join(pools, on="at", how="left", maintain_order="left").with_columns(WAIT, RAN, CHIPS)
-    chip_s = pl.col("chips_used") * pl.col("ran_s")
+    timed = known.join(pools, on="at", how="left", maintain_order="left").with_columns(WAIT, RAN)
+    shared = bool((run.workload.chip_milli < MILLI_PER_CHIP).any())
+    chips, per_chip = (SHARES, MILLI_PER_CHIP) if shared else (WHOLE_CHIPS, 1)  # whole numbers as long as they are
+    used = chips * pl.col("ran_s")
     made = timed.with_columns(
         BOUNDED_SLOWDOWN,
-        chip_s.alias("chip_s"),
-        (chip_s * pl.col("fen") // SECONDS_PER_HOUR).alias("cost_fen"),
-        (chip_s * pl.col("watts") / JOULES_PER_KWH).alias("energy_kwh"),
+        (chips / per_chip if shared else chips).alias("chips_used"),
+        (used / per_chip if shared else used).alias("chip_s"),
+        (used * pl.col("fen") // (SECONDS_PER_HOUR * per_chip)).alias("cost_fen"),
+        (used * pl.col("watts") / (JOULES_PER_KWH * per_chip)).alias("energy_kwh"),
     )
     return _with_tariffs(made, network).drop("at", "fen", "watts", "ran_s")
 

@@ -116,7 +116,8 @@ class _Asks:
     def __init__(self, workload: Workload) -> None:
         self.workload = workload
         self.columns = {name: column.tolist() for name, column in workload.columns().items()}
-        self.variants: dict[tuple[int, int, int], tuple[AskVariant, ...]] = {}
+        self.variants: dict[tuple[int, ...], tuple[AskVariant, ...]] = {}
+        self.memory_mib = self.columns.get("memory_mib", [0] * len(workload))
 
     def name(self, row: int) -> str:
         """The step breaks ties by name: of one length, so that they fall in the order of the rows."""
@@ -124,9 +125,13 @@ class _Asks:
 
     def ask(self, row: int) -> Ask:
         column = self.columns
-        size = (column["kind"][row], column["chips_per_node"][row], column["cpus_per_node"][row])
+        wanted = (column[name][row] for name in ("kind", "chips_per_node", "cpus_per_node", "chip_milli"))
+        size = (*wanted, self.memory_mib[row])
         if size not in self.variants:
-            self.variants[size] = (AskVariant(self.workload.kinds[size[0]], size[1], size[2]),)
+            kind, chips, cpus, milli, memory_mib = size
+            self.variants[size] = (
+                AskVariant(self.workload.kinds[kind], chips, cpus, chip_milli=milli, memory_mib_per_node=memory_mib),
+            )
         return Ask(
             job_id=self.name(row),
             tenant_id=self.workload.tenants[column["tenant"][row]],

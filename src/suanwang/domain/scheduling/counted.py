@@ -34,6 +34,7 @@ def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
         and bool(np.all(workload.num_nodes == 1))
         and bool(np.all(workload.cpus_per_node == 0))
         and bool(np.all(workload.chip_milli == MILLI_PER_CHIP))
+        and (workload.memory_mib is None or all(pool.nodes[0].memory_mib is None for pool in pools))
     )
 
 

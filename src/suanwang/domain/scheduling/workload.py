@@ -44,7 +44,7 @@ class Workload:
     """Sets of chip ids: any chip of the set will do."""
     centres: tuple[str, ...]
     memory_mib: Array | None = None
-    """Of each node. Carried along: the step does not count memory."""
+    """Of each node; nodes that do not say what they have find enough."""
     run_s_at: Mapping[str, Array] = field(default_factory=dict)
     """Pool id -> `run_s` there, for pools where it differs: other chips, or an input that has to come first."""
 
