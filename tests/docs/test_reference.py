@@ -10,7 +10,7 @@ import pytest
 from suanwang.agent.config import AgentConfig, read_agent_config
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import load_centre_file, read_centre_file
-from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement
+from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement, Preemption
 from suanwang.errors import InvalidInput
 from suanwang.replay.policyfile import choose_policy
 from suanwang.settings import read_settings
@@ -63,6 +63,7 @@ def test_the_policy_file_is_read_as_shown(tmp_path: Path) -> None:
     name, policy = choose_policy(str(file))
     assert (name, policy.order, policy.factors.fair_share) == ("ours", "multi_factor", 2)
     assert policy.factors == MultiFactor(fair_share=2, priority=0.5)
+    assert policy.preemption == Preemption()
     assert set(re.findall(r"^\| `(\w+)` \|", page.split("## Orders")[1], re.MULTILINE)) == set(get_args(Order))
     row = re.findall(r"^\| `placement` \|(.*)\|.*\|$", page, re.MULTILINE)[0]
     assert set(re.findall(r"`(\w+)`", row)) == set(get_args(Placement))
@@ -77,7 +78,9 @@ def test_the_policy_file_is_read_as_shown(tmp_path: Path) -> None:
         ("factors: {age: old}", "factors.age"),
         ("factors: {age_full_s: 1.5}", "factors.age_full_s"),
         ("factors: 7", "factors"),
-        ("preemption: {}", "preemption"),
+        ("preemption: {min_gap: 0}", "preemption.min_gap"),
+        ("preemption: {gap: 1}", "preemption.gap"),
+        ("typical: []", "typical"),
         ("order: fair_share", "usage_half_life_s"),
     ],
 )

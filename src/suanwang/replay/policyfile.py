@@ -7,7 +7,7 @@ from typing import Any
 
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import mapping, read_whole
-from suanwang.domain.scheduling.policy import CONSERVATIVE, EASY, STRICT_FIFO, MultiFactor, Policy
+from suanwang.domain.scheduling.policy import CONSERVATIVE, EASY, STRICT_FIFO, MultiFactor, Policy, Preemption
 from suanwang.errors import InvalidInput
 
 MAX_BYTES = 2**16
@@ -22,8 +22,8 @@ POLICIES = MappingProxyType(
 )
 """First come, first served without and with backfilling, every job with a reservation, shortest first, by priority."""
 DEFAULT_POLICY = "easy"
-_PARTS: MappingProxyType[str, type[Any]] = MappingProxyType({"factors": MultiFactor})
-_NOT_IN_A_REPLAY = ("outlook", "quote_ahead", "typical", "preemption")
+_PARTS: MappingProxyType[str, type[Any]] = MappingProxyType({"factors": MultiFactor, "preemption": Preemption})
+_NOT_IN_A_REPLAY = ("outlook", "quote_ahead", "typical")
 _FIELDS = tuple(field.name for field in fields(Policy) if field.name not in _NOT_IN_A_REPLAY)
 
 
