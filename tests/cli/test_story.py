@@ -325,7 +325,7 @@ def test_the_calendar_of_a_centre(net: Network) -> None:
     net.ask("east-org", "maintenance", "remove", "cleaning")
     net.ask("east-org", "booking", "remove", "course")
     assert net.ask("acme", "booking", "list")[0]["state"] == "removed"
-    assert "allowed" in net.sw("acme", "booking", "add", "x", *hours, "--tenant", "acme", "--json").stdout
+    assert "NOT_ALLOWED" in net.sw("acme", "booking", "add", "x", *hours, "--tenant", "acme", "--json").stdout
 
 
 def test_vouchers_from_rules_to_settlement(net: Network) -> None:
