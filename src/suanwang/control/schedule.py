@@ -104,8 +104,8 @@ def ask_of(
 
 
 def ask_again(record: jobs.JobRecord, catalogue: Catalogue, attempt: int, only_centre: str | None = None) -> Ask:
-    """What an attempt of a job that is recorded asks: it keeps its place in the queue."""
-    return ask_of(
+    """What an attempt of a job that is recorded asks: it keeps its place in the queue, and may cost what is left."""
+    ask = ask_of(
         record.spec,
         catalogue,
         str(record.id),
@@ -115,6 +115,14 @@ def ask_again(record: jobs.JobRecord, catalogue: Catalogue, attempt: int, only_c
         attempt,
         only_centre,
     )
+    return replace(ask, max_cost_fen=left_to_spend_fen(record))
+
+
+def left_to_spend_fen(record: jobs.JobRecord) -> int:
+    """What one more attempt of a job may cost: as much as the first, and within the limit of the whole job."""
+    if record.spec.max_cost_fen is None:
+        return record.estimate_fen
+    return min(record.estimate_fen, record.spec.max_cost_fen - record.charged_fen)
 
 
 async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:

@@ -1,18 +1,20 @@
 """A centre's agent reports what it sees and asks what should be. Each report is applied once, in any order."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from suanwang.control import meter
 from suanwang.control.inventory import differences
 from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
-from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint
+from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint, left_to_spend_fen
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, JobSpec, JobState, JobStep, Phase
+from suanwang.domain.job import CENTRE_CAUSES, COMPUTE_KIND, ENDED_STATES, JobSpec, JobState, JobStep, Phase
+from suanwang.domain.ledger import CASH, programme_asset
 from suanwang.domain.tenant import Actor, require_centre
+from suanwang.domain.voucher import usable
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput
 from suanwang.protocol import (
     MAX_REPORTS_PER_SYNC,
@@ -26,7 +28,7 @@ from suanwang.protocol import (
     SyncRequest,
 )
 from suanwang.store import attempt as attempts
-from suanwang.store import centre, event
+from suanwang.store import centre, event, ledger
 from suanwang.store import job as jobs
 from suanwang.store import report as reports
 from suanwang.store.db import WHOLE_TRANSACTION_FAILS, Connection, Database, Row, from_json
@@ -316,11 +318,10 @@ async def _recover(
     now_s: int,
 ) -> tuple[StateChange, list[NewEvent]]:
     """Queue the next attempt, from the last checkpoint, once a full attempt's value is held again."""
-    try:
-        async with tx.transaction():
-            await _hold_again(tx, record, now_s)
-    except InsufficientValue:
-        reason = {"code": "INSUFFICIENT_VALUE", "facts": {"for": "another attempt", "after": reason["code"]}}
+    record = replace(record, charged_fen=(await jobs.lock(tx, [record.id]))[record.id].charged_fen)
+    lacking = await _hold_again(tx, record, now_s)
+    if lacking is not None:
+        reason = {"code": lacking, "facts": {"after": reason["code"], "max_cost_fen": record.spec.max_cost_fen}}
         events.append(NewEvent("job_ended", str(record.id), one.now.number, body={"state": JobState.FAILED, **reason}))
         return _change(record, job_rules.after(record.state, JobStep.FAIL), reason, ended_s=now_s), events
     checkpoint, centre_id = one.now.checkpoint, one.now.centre_id
@@ -343,15 +344,47 @@ async def _recover(
     return change, events
 
 
-async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> None:
-    """Bring a job's hold back to what a whole attempt can cost. Raises InsufficientValue."""
+async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> str | None:
+    """Bring a job's hold back to what another attempt can cost: as at first, within what is left to spend.
+
+    Returns the code of what is lacking, if something is.
+    """
+    limit_fen = left_to_spend_fen(record)
+    if limit_fen <= 0 < record.estimate_fen:
+        return "COST_LIMIT_REACHED"
     purse = (await meter.open_purses(tx, [record]))[record.id]
-    # The voucher is left out: the next centre may be one that it does not pay for.
-    cash_needed_fen = max(0, record.estimate_fen - purse.cash_fen)
-    hold = movements.hold(
-        record.tenant_id, str(record.id), record.attempts + 1, cash_needed_fen, None, 0, now_s, meter.ACTOR
-    )
-    await post(tx, [hold], now_s)
+    first = await ledger.held_first_fen(tx, record.id)
+    voucher_fen = _from_voucher_fen(purse, record, first, now_s)
+    # Cash alone will do as well: the voucher's value may be taken by another job at this very moment.
+    for from_voucher_fen in dict.fromkeys((voucher_fen, 0)):
+        short_fen = sum(first.values()) - first.get(CASH, 0) - purse.voucher_fen - from_voucher_fen
+        cash_fen = min(first.get(CASH, 0) + max(0, short_fen), limit_fen) - purse.cash_fen
+        hold = movements.hold(
+            record.tenant_id,
+            str(record.id),
+            record.attempts + 1,
+            max(0, cash_fen),
+            purse.source,
+            from_voucher_fen,
+            now_s,
+            meter.ACTOR,
+        )
+        try:
+            async with tx.transaction():
+                await post(tx, [hold], now_s)
+        except InsufficientValue:
+            continue
+        return None
+    return "INSUFFICIENT_VALUE"
+
+
+def _from_voucher_fen(purse: meter.Purse, record: JobRecord, first: dict[str, int], now_s: int) -> int:
+    """What the job's voucher can give for another attempt: up to what it gave at first, if it still pays at all."""
+    used = purse.voucher
+    if used is None or usable(used.terms, on_s=now_s, use=record.spec.use, kind=COMPUTE_KIND) is not None:
+        return 0
+    gave_fen = first.get(programme_asset(used.programme_id), 0)
+    return min(max(0, gave_fen - purse.voucher_fen), used.available_fen)
 
 
 def _change(record: JobRecord, state: JobState, reason: dict[str, object], ended_s: int | None = None) -> StateChange:
