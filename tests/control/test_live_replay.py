@@ -23,6 +23,7 @@ from suanwang.domain.centre import Centre, Offer, Pool
 from suanwang.domain.job import Cause, JobSpec, Objective, Variant
 from suanwang.domain.scheduling.decisions import Decision, Placed
 from suanwang.domain.scheduling.policy import CONSERVATIVE, Policy
+from suanwang.domain.scheduling.scheduler import step
 from suanwang.domain.tenant import Actor, Organisation, OrganisationKind
 from suanwang.protocol import RunOrder
 from suanwang.replay import run
@@ -176,14 +177,13 @@ def spec_of(row: dict[str, object]) -> JobSpec:
 def replayed(frame: pl.DataFrame, pools: tuple[Pool, ...], policy: Policy, patch: pytest.MonkeyPatch) -> list[Ran]:
     """What `replay` says; the nodes are read from the decisions of the same step as they pass by."""
     nodes: dict[int, tuple[str, ...]] = {}
-    step = run.step
 
     def watched(*arguments: Any) -> list[Decision]:
         decisions = step(*arguments)
         nodes.update({int(one.job_id): one.node_names for one in decisions if isinstance(one, Placed)})
         return decisions
 
-    patch.setattr(run, "step", watched)
+    patch.setattr("suanwang.replay.run.step", watched)
     schedule = run.replay(pools, to_workload(frame, pools), policy)
     only = {pool.id: (pool.nodes[0].name,) for pool in pools}  # where chips are counted there is but one node
     found = []

@@ -1,17 +1,17 @@
 """A centre's agent reports what it sees and asks what should be. Each report is applied once, in any order."""
 
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
-from suanwang.control import meter
+from suanwang.control import meter, preempt
 from suanwang.control.inventory import differences
 from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
 from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, JobSpec, JobState, JobStep, Phase
+from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, Cause, JobSpec, JobState, JobStep, Phase
 from suanwang.domain.tenant import Actor, require_centre
 from suanwang.errors import Conflict, InsufficientValue, InvalidInput
 from suanwang.protocol import (
@@ -29,6 +29,7 @@ from suanwang.store import attempt as attempts
 from suanwang.store import centre, event
 from suanwang.store import job as jobs
 from suanwang.store import report as reports
+from suanwang.store.attempt import AttemptRecord
 from suanwang.store.db import WHOLE_TRANSACTION_FAILS, Connection, Database, Row, from_json
 from suanwang.store.event import NewEvent
 from suanwang.store.job import JobRecord, StateChange
@@ -36,6 +37,8 @@ from suanwang.store.posting import check_now, post
 from suanwang.store.report import Key
 
 log = logging.getLogger("suanwang.hub")
+ENDS_OF_A_STOP = frozenset({Cause.CANCELLED, Cause.PREEMPTED})
+"""How an attempt ends that was told to stop. An end of its own, be it in the same second, stays what it is."""
 MAX_NAME_LENGTH = 200
 MAX_CAUSE_LENGTH = 500
 ONE_AGENT_FOR_S = 30
@@ -145,6 +148,8 @@ async def _judge(
             newest[key] = report
     job_records = await jobs.lock(tx, sorted({job_id for job_id, _ in newest}))
     known = await attempts.lock(tx, sorted(newest))
+    stopped = [key for key, report in newest.items() if report.cause in ENDS_OF_A_STOP]
+    made_room = await preempt.who_was_told(tx, stopped) if stopped else set()
     seen: list[Seen] = []
     for key, report in newest.items():
         record = known.get(key)
@@ -153,8 +158,13 @@ async def _judge(
         elif record.centre_id != centre_id:
             refused.append(refusal_of(report, "OTHER_CENTRE", "this attempt was placed at another centre"))
         elif record.phase is not Phase.ENDED and report.sequence > record.sequence:
-            seen.append(merged(record, report))
+            seen.append(_after_leaving(record, report) if key in made_room else merged(record, report))
     return seen, job_records
+
+
+def _after_leaving(record: AttemptRecord, report: Report) -> Seen:
+    """The end of an attempt that the network told to leave: for its agent it was cancelled as any other."""
+    return replace(merged(record, replace(report, cause=Cause.PREEMPTED)), made_room=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,6 +307,7 @@ async def _job_step(
         record.recoveries,
         record.restarts,
         record.state is JobState.CANCELLING,
+        one.made_room,
     )
     reason = {"code": cause.upper(), "facts": {"centre": one.now.centre_id, "attempt": number, **ended}}
     if step is JobStep.RECOVER:
@@ -329,7 +340,8 @@ async def _recover(
         centre_id = found_at or centre_id
     # A checkpoint that was not uploaded cannot travel.
     stuck = checkpoint is not None and checkpoint.blob_sha256 is None
-    ask = ask_again(record, catalogue, record.attempts + 1, centre_id if stuck else None)
+    preemptions = (await attempts.preemptions(tx, [record.id])).get(record.id, 0) if record.spec.preemptible else 0
+    ask = ask_again(record, catalogue, record.attempts + 1, centre_id if stuck else None, preemptions)
     events.append(NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint)))
     by_centre = one.now.cause in CENTRE_CAUSES
     change = StateChange(
@@ -337,7 +349,7 @@ async def _recover(
         job_rules.after(record.state, JobStep.RECOVER),
         {"code": "RECOVERING", "facts": {"after": reason, "from_step": checkpoint.step if checkpoint else None}},
         queued_s=now_s,
-        recoveries=record.recoveries + by_centre,
+        recoveries=record.recoveries + (by_centre and not one.made_room),
         restarts=record.restarts + (not by_centre),
     )
     return change, events

@@ -167,6 +167,8 @@ def _spec(
         voucher=_first(said.read("voucher", readers.voucher, None), ours.read("voucher", readers.voucher, None)),
         max_restarts_on_errors=resources.max_restarts_on_errors,
         recover_on_exit_codes=resources.recover_on_exit_codes,
+        preemptible=ours.read("preemptible", readers.said_yes_or_no, False),
+        checkpoint_every_s=ours.read("checkpoint-every", duration_s, 0),
         labels={**resources.labels, **_place_labels(task, findings)},
     )
     return spec if resources.max_recoveries is None else replace(spec, max_recoveries=resources.max_recoveries)
@@ -182,6 +184,7 @@ _PATH_OF_FIELD = {
     "priority": "resources.priority",
     "walltime_s": f"resources.labels.{PREFIX}walltime",
     "max_cost_fen": f"resources.labels.{PREFIX}max-cost",
+    "checkpoint_every_s": f"resources.labels.{PREFIX}checkpoint-every",
     "max_restarts_on_errors": "resources.job_recovery.max_restarts_on_errors",
     "labels": "resources.labels",
     "variants": "resources",
