@@ -11,6 +11,7 @@ from suanwang.domain.job import Cause, JobSpec, JobState
 from suanwang.domain.ledger import tenant_cash
 from suanwang.domain.scheduling.policy import Policy, Preemption
 from suanwang.domain.tenant import Actor
+from suanwang.errors import Conflict
 from suanwang.store import attempt as attempts
 from suanwang.store import event, ledger
 from suanwang.store import job as jobs
@@ -154,8 +155,8 @@ async def test_a_hub_that_starts_anew_knows_who_leaves_for_whom(net: SmallNetwor
     victim = await run(net, tenant, YIELDING)
     net.now_s += 1_000
     urgent = await told_to_leave(net, tenant, victim)
-    # It came first and would fit into the node by itself, but the node is promised.
-    (rival,) = await net.submit(tenant, replace(URGENT, name="rival"))
+    # It goes before in the order of the policy, but the node is promised.
+    (rival,) = await net.submit(tenant, replace(URGENT, name="rival", priority=20))
     for _ in range(3):
         net.brain = None
         net.now_s += 5
@@ -176,19 +177,6 @@ async def test_a_hub_that_starts_anew_knows_who_leaves_for_whom(net: SmallNetwor
     assert (known.attempt, known.ask.preemptions, known.ask.preemptible) == (2, 1, True)
     net.brain.state.validate()
     assert (await prove(net.db, net.now_s)).hold
-
-
-async def test_a_promise_outlives_the_hub_that_gave_it(net: SmallNetwork) -> None:
-    """The promised job starts although another came that the policy would prefer."""
-    tenant, east = await one_node(net, max_victims=1)
-    victim = await run(net, tenant, YIELDING)
-    net.now_s += 1_000
-    urgent = await told_to_leave(net, tenant, victim)
-    net.brain = None
-    await net.submit(tenant, replace(URGENT, name="short", walltime_s=60))
-    await net.turn()
-    await net.turn()
-    assert east.starts == [victim, (urgent, 1)]
 
 
 async def test_an_attempt_that_ends_by_itself_is_not_preempted(net: SmallNetwork) -> None:
@@ -271,18 +259,30 @@ async def test_an_attempt_that_never_began_is_closed_and_comes_again(net: SmallN
     assert (await prove(net.db, net.now_s)).hold
 
 
-async def test_a_start_that_is_told_late_does_not_hold_up_who_leaves(net: SmallNetwork) -> None:
-    tenant, east = await one_node(net)
-    (submitted,) = await net.submit(tenant, YIELDING)
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_start_that_is_told_late_costs_nobody_else_the_place(net: SmallNetwork, restart: bool) -> None:
+    """Who leaves does not get its walltime again, so that the promise stands and no second victim is looked for."""
+    net.policy = preempting()
+    tenant = await net.add_tenant("acme", CASH_FEN)
+    east = await net.add_centre("east", nodes=2, chips=8)
+    east.run_s = lambda order: (order.walltime_s, Cause.SUCCEEDED)
+    await net.turn()
+    other = await run(net, tenant, replace(YIELDING, name="other"))
+    net.now_s += 1_000
+    (late,) = await net.submit(tenant, YIELDING)
     await net.think()
     await net.sync(east)  # it starts; the report waits in the outbox
     net.now_s += 100
-    urgent = await told_to_leave(net, tenant, (submitted.job_id, 1))
-    request = replace(east.request(net.now_s))
-    assert [report.started_s for report in request.reports] == [net.now_s - 100]
+    urgent = await told_to_leave(net, tenant, (late.job_id, 1))
+    if restart:
+        net.brain = None
+    assert [report.started_s for report in east.request(net.now_s).reports] == [net.now_s - 100]
+    await net.sync(east)
+    await net.think()
+    assert "attempt_preempted" not in await kinds_of(net, other[0])
     await net.turn()
-    await net.turn()
-    assert east.live == [(urgent, 1)]
+    assert east.live == [other, (urgent, 1)]
+    assert await lines_of(net, late.job_id) == [(1, 100, False, 0)]
     assert (await prove(net.db, net.now_s)).hold
 
 
@@ -320,7 +320,7 @@ async def test_a_hub_that_was_replaced_tells_nobody_to_leave(net: SmallNetwork, 
     if after == "ended":
         east.end(victim, net.now_s, Cause.FAILED)
         await net.sync(east)
-    with pytest.raises(schedule.Conflict):
+    with pytest.raises(Conflict):
         await schedule.schedule(net.db, older, net.policy, net.now_s)
     assert "attempt_preempted" not in await kinds_of(net, victim[0])
     await net.turn()

@@ -19,6 +19,7 @@ from suanwang.control import daemon, network
 from suanwang.control.daemon import Hub
 from suanwang.domain.tenant import Quotas
 from suanwang.errors import Failed, Unreachable
+from suanwang.policyfile import read_hub_policy
 from suanwang.settings import Settings
 from suanwang.store import db, embedded
 from suanwang.store.migrate import migrate
@@ -44,9 +45,10 @@ async def run_hub(
     founded with it: a crash in between loses nothing, the next start begins anew. With `new_administrator` a network
     that is there already gets another administrator's token, which `keep` is given too.
 
-    Raises Unreachable if the database does not answer or the address is taken, InvalidInput for a wrong database URL,
-    Refused if the database's user lacks rights.
+    Raises Unreachable if the database does not answer or the address is taken, InvalidInput for a wrong database URL
+    or policy file, Refused if the database's user lacks rights.
     """
+    policy = read_hub_policy(settings.policy_file)
     _require_free(settings.host, settings.port)
     public_url = f"http://{settings.host}:{settings.port}"
     async with _database(settings) as url:
@@ -58,6 +60,7 @@ async def run_hub(
                 read_catalogue(),
                 lambda: int(time.time()),
                 settings.unseen_after_s,
+                policy,
                 quotas=Quotas(settings.live_jobs_quota, settings.blob_quota_mib * BYTES_PER_MIB),
                 keep_s=settings.keep_days * SECONDS_PER_DAY,
             )
