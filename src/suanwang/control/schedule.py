@@ -48,8 +48,6 @@ class Brain:
     refused: list[Event] = field(default_factory=list)
     resume: dict[str, Checkpoint] = field(default_factory=dict)
     """Checkpoint that the next attempt of a recovering job starts from."""
-    leaving: set[tuple[str, int]] = field(default_factory=set)
-    """Attempts that were told to make room. A late start of one of them does not give it its walltime again."""
 
 
 def ask_of(
@@ -138,9 +136,7 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
             )
         waiting = [job for job in live.values() if job.state is JobState.QUEUED]
         known += [await _queued_again(tx, brain, job, catalogue, counts.get(job.id, 0)) for job in waiting]
-        leaving = await preempt.leaving(tx)
-        known += [*leaving, *await preempt.promised(tx)]
-    brain.leaving = {(one.job_id, one.attempt) for one in leaving}
+        known += [*await preempt.leaving(tx), *await preempt.promised(tx)]
     brain.refused = known
     return brain
 
@@ -195,10 +191,9 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:
             return [happened.JobQueued(news.ask, row.at_s)]
         case "job_withdrawn" if row.job_id:
             return [happened.JobWithdrawn(row.job_id)]
-        case "attempt_started" if row.job_id and row.attempt and (row.job_id, row.attempt) not in brain.leaving:
+        case "attempt_started" if row.job_id and row.attempt:
             return [happened.AttemptStarted(row.job_id, row.attempt, row.at_s)]
         case "attempt_ended" if row.job_id and row.attempt:
-            brain.leaving.discard((row.job_id, row.attempt))
             return [happened.AttemptEnded(row.job_id, row.attempt)]
         case "pool_set":
             return _pool_set(brain, from_json(row.body, Pool), row.xid)
@@ -284,7 +279,6 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
         await event.append(tx, now_s, ACTOR, news)
     for decision in placed:
         brain.resume.pop(decision.job_id, None)
-    brain.leaving |= {(decision.job_id, decision.attempt) for decision in told}
     return {one.centre_id for one in news if one.centre_id is not None}
 
 
