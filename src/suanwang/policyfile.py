@@ -1,7 +1,7 @@
 """A policy as a YAML file of the fields of `Policy`: {order: sjf, reservation_depth: 4}."""
 
 from collections.abc import Collection
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,12 +24,12 @@ def read_hub_policy(path: Path | None) -> Policy:
 
     Raises InvalidInput naming the field.
     """
-    policy = Policy() if path is None else replace(Policy(), **read_policy_fields(path, HUB_FIELDS, "a YAML file"))
-    if policy.order not in HUB_ORDERS:
-        raise InvalidInput("order", policy.order, f"one of {', '.join(HUB_ORDERS)}")
-    if policy.placement == "fgd":
-        raise InvalidInput("placement", policy.placement, "another placement: a hub has no typical jobs to measure by")
-    return policy
+    said = {} if path is None else read_policy_fields(path, HUB_FIELDS, "a YAML file")
+    if said.get("order", HUB_ORDERS[0]) not in HUB_ORDERS:
+        raise InvalidInput("order", said["order"], f"one of {', '.join(HUB_ORDERS)}")
+    if said.get("placement") == "fgd":
+        raise InvalidInput("placement", "fgd", "another placement: a hub has no typical jobs to measure by")
+    return Policy(**said)
 
 
 def read_policy_fields(path: Path, known: Collection[str], allowed: str) -> dict[str, Any]:
