@@ -14,6 +14,7 @@ from suanwang.errors import InvalidInput
 MAX_BYTES = 2**16
 PARTS: MappingProxyType[str, type[Any]] = MappingProxyType({"factors": MultiFactor, "preemption": Preemption})
 """Fields that have fields of their own."""
+WHOLE_NUMBERS = ("reservation_depth", "reserve_ahead", "quote_ahead", "usage_half_life_s")
 HUB_FIELDS = ("order", "backfill", "reservation_depth", "reserve_ahead", "placement", "quote_ahead", "preemption")
 HUB_ORDERS: tuple[Order, ...] = ("priority", "fcfs", "sjf", "wfp3", "unicef")
 """A hub knows of no deadlines and scores, and keeps no usage of tenants for the orders by fair share."""
@@ -44,8 +45,9 @@ def read_policy_fields(path: Path, known: Collection[str], allowed: str) -> dict
     for key, value in file.items():
         if key not in known:
             raise InvalidInput(str(key), value, f"known here: {', '.join(known)}")
-    if "reservation_depth" in file:
-        read_whole("reservation_depth", file["reservation_depth"], 0, CONSERVATIVE)
+    for name in WHOLE_NUMBERS:
+        if name in file:
+            read_whole(name, file[name], 0, CONSERVATIVE)
     return {**file, **{name: _part(name, kind, file[name]) for name, kind in PARTS.items() if name in file}}
 
 

@@ -93,6 +93,7 @@ def test_the_policy_of_a_hub_is_read_as_shown(tmp_path: Path) -> None:
         ("preemption: {min_gap: 0}", "preemption.min_gap"),
         ("preemption: {victims: 1}", "preemption.victims"),
         ("preemption: true", "preemption"),
+        ("reserve_ahead: many", "reserve_ahead"),
     ],
 )
 def test_a_bad_policy_of_a_hub_names_the_field(tmp_path: Path, text: str, field: str) -> None:
