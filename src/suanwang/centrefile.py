@@ -16,7 +16,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from suanwang.boundedyaml import load_yaml
-from suanwang.domain.centre import MAX_CHIPS_PER_NODE, MAX_MEMORY_GIB_PER_NODE, MAX_NODES_PER_POOL, Node
+from suanwang.domain.centre import (
+    MAX_CHIPS_PER_NODE,
+    MAX_MEMORY_GIB_PER_NODE,
+    MAX_NODES_PER_POOL,
+    MAX_OWN_TENANTS,
+    Node,
+)
 from suanwang.errors import InvalidInput
 from suanwang.units import MIB_PER_GIB, duration_s
 from suanwang.wire import NewCentre, NewNodes, NewPool
@@ -31,7 +37,7 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _FILE = ("centre", "driver", "pools", "agent")
 _CENTRE = ("id", "organisation", "name", "name_zh", "city", "latitude", "longitude", "provider")
 _POOL = ("id", "chip", "nodes", "offer")
-_OFFER = ("fen_per_chip_hour", "max_walltime", "bills_lost_work")
+_OFFER = ("fen_per_chip_hour", "max_walltime", "bills_lost_work", "own_tenants_first")
 
 
 def load_centre_file(text: str) -> Mapping[str, Any]:
@@ -99,12 +105,20 @@ def _pool(where: str, line: Mapping[str, Any], driver: str) -> NewPool:
         id=read_id(f"{where}.id", line.get("id")),
         chip=read_id(f"{where}.chip", line.get("chip")),
         nodes=tuple(
-            NewNodes(name=node.name, chips=node.chips, cpus=node.cpus, memory_gib=_gib(node)) for node in nodes
+            NewNodes(name=node.name, chips=node.chips, cpus=node.cpus, memory_gib=_gib(node), cabinet=node.cabinet)
+            for node in nodes
         ),
         fen_per_chip_hour=read_whole(f"{where}.offer.fen_per_chip_hour", price, 0, MAX_FEN_PER_CHIP_HOUR),
         max_walltime_s=_walltime_s(f"{where}.offer.max_walltime", terms.get("max_walltime")),
         bills_lost_work=bills_lost_work,
+        own_tenants_first=_own_tenants(f"{where}.offer.own_tenants_first", terms.get("own_tenants_first", [])),
     )
+
+
+def _own_tenants(where: str, value: object) -> tuple[str, ...]:
+    if not isinstance(value, list) or len(value) > MAX_OWN_TENANTS:
+        raise InvalidInput(where, value, f"a list of at most {MAX_OWN_TENANTS} ids of organisations")
+    return tuple(read_id(f"{where}[{i}]", tenant_id) for i, tenant_id in enumerate(value))
 
 
 def _walltime_s(where: str, value: object) -> int:
@@ -127,33 +141,39 @@ def _require_known(where: str, line: Mapping[str, Any], known: Iterable[str]) ->
 
 def read_nodes(where: str, value: object) -> tuple[Node, ...]:
     """Nodes as a centre file writes them: a list of `{name, chips, cpus}`, or `{count, prefix, chips, cpus}`.
-    `memory_gib` of a node may be added; where it is not, jobs are not matched by memory.
+    `memory_gib` of a node may be added; where it is not, jobs are not matched by memory. So may its `cabinet`, or
+    `nodes_per_cabinet` to the second form.
 
     The second form makes names of the prefix and numbers from 1. Raises InvalidInput naming the field under `where`.
     """
     if isinstance(value, Mapping):
         count = read_whole(f"{where}.count", value.get("count"), 1, MAX_NODES_PER_POOL)
         prefix = read_id(f"{where}.prefix", value.get("prefix", "node"))
-        return tuple(_node(where, value, f"{prefix}{number}") for number in range(1, count + 1))
+        per_cabinet = read_whole(f"{where}.nodes_per_cabinet", value.get("nodes_per_cabinet", 0), 0, count)
+        return tuple(
+            _node(where, value, f"{prefix}{at + 1}", f"{prefix}-cabinet{at // per_cabinet + 1}" if per_cabinet else "")
+            for at in range(count)
+        )
     if not isinstance(value, list) or not 1 <= len(value) <= MAX_NODES_PER_POOL:
         raise InvalidInput(where, value, "a list of nodes, or count, prefix, chips and cpus")
     nodes = []
     for i, entry in enumerate(value):
         line = mapping(f"{where}[{i}]", entry)
-        nodes.append(_node(f"{where}[{i}]", line, read_id(f"{where}[{i}].name", line.get("name"))))
+        cabinet = "" if line.get("cabinet") is None else read_id(f"{where}[{i}].cabinet", line["cabinet"])
+        nodes.append(_node(f"{where}[{i}]", line, read_id(f"{where}[{i}].name", line.get("name")), cabinet))
     names = [node.name for node in nodes]
     if len(set(names)) != len(names):
         raise InvalidInput(where, " ".join(names), "node names are unique within a pool")
     return tuple(nodes)
 
 
-def _node(where: str, line: Mapping[str, Any], name: str) -> Node:
+def _node(where: str, line: Mapping[str, Any], name: str, cabinet: str) -> Node:
     chips = read_whole(f"{where}.chips", line.get("chips"), 1, MAX_CHIPS_PER_NODE)
     cpus = read_whole(f"{where}.cpus", line.get("cpus", 1), 1, MAX_CPUS_PER_NODE)
     memory_mib = None
     if line.get("memory_gib") is not None:
         memory_mib = read_whole(f"{where}.memory_gib", line["memory_gib"], 1, MAX_MEMORY_GIB_PER_NODE) * MIB_PER_GIB
-    return Node(name, chips, cpus, memory_mib)
+    return Node(name, chips, cpus, memory_mib, cabinet)
 
 
 def _gib(node: Node) -> int | None:

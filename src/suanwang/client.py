@@ -30,6 +30,7 @@ from suanwang.errors import (
 from suanwang.protocol import SyncReply, SyncRequest
 from suanwang.wire import (
     Account,
+    BookingLine,
     CentreLine,
     ClaimAnswer,
     Decision,
@@ -39,9 +40,12 @@ from suanwang.wire import (
     JobList,
     JobRequest,
     Log,
+    MaintenanceLine,
+    NewBooking,
     NewCentre,
     NewClaim,
     NewFunding,
+    NewMaintenance,
     NewOrganisation,
     NewProgramme,
     NewToken,
@@ -115,6 +119,26 @@ class Client:
 
     async def resume(self, centre_id: str) -> None:
         await self._post(f"/v1/centres/{centre_id}/resume", None, dict[str, Any])
+
+    # The calendar of centres
+
+    async def book(self, new: NewBooking) -> None:
+        await self._post("/v1/bookings", new, dict[str, Any])
+
+    async def bookings(self, past: bool = False) -> list[BookingLine]:
+        return await self._get("/v1/bookings", list[BookingLine], {"past": past})
+
+    async def unbook(self, booking_id: str) -> None:
+        await self._send("DELETE", f"/v1/bookings/{_path(booking_id)}", None, dict[str, Any])
+
+    async def plan_maintenance(self, new: NewMaintenance) -> None:
+        await self._post("/v1/maintenance", new, dict[str, Any])
+
+    async def maintenance(self, past: bool = False) -> list[MaintenanceLine]:
+        return await self._get("/v1/maintenance", list[MaintenanceLine], {"past": past})
+
+    async def cancel_maintenance(self, window_id: str) -> None:
+        await self._send("DELETE", f"/v1/maintenance/{_path(window_id)}", None, dict[str, Any])
 
     # Jobs
 

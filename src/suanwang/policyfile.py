@@ -1,7 +1,7 @@
 """A policy as a YAML file of the fields of `Policy`: {order: sjf, reservation_depth: 4}."""
 
 from collections.abc import Collection
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -16,21 +16,19 @@ PARTS: MappingProxyType[str, type[Any]] = MappingProxyType({"factors": MultiFact
 """Fields that have fields of their own."""
 WHOLE_NUMBERS = ("reservation_depth", "reserve_ahead", "quote_ahead", "usage_half_life_s")
 HUB_FIELDS = ("order", "backfill", "reservation_depth", "reserve_ahead", "placement", "quote_ahead", "preemption")
-HUB_ORDERS: tuple[Order, ...] = ("priority", "fcfs", "sjf", "wfp3", "unicef")
+HUB_ORDERS: tuple[Order, ...] = ("fcfs", "sjf", "priority", "wfp3", "unicef")
 """A hub knows of no deadlines and scores, and keeps no usage of tenants for the orders by fair share."""
 
 
-def read_hub_policy(path: Path | None) -> Policy:
-    """What a hub decides by; without a file the default of `Policy`: by priority, EASY, nobody makes room.
-
-    Raises InvalidInput naming the field.
-    """
+def read_hub_policy(path: Path | None, otherwise: Policy) -> Policy:
+    """What a hub decides by: `otherwise`, changed by what the file says. Raises InvalidInput naming the field."""
     said = {} if path is None else read_policy_fields(path, HUB_FIELDS, "a YAML file")
-    if said.get("order", HUB_ORDERS[0]) not in HUB_ORDERS:
-        raise InvalidInput("order", said["order"], f"one of {', '.join(HUB_ORDERS)}")
+    order = said.get("order", otherwise.order)
+    if order not in HUB_ORDERS:
+        raise InvalidInput("order", order, f"one of {', '.join(HUB_ORDERS)}")
     if said.get("placement") == "fgd":
         raise InvalidInput("placement", "fgd", "another placement: a hub has no typical jobs to measure by")
-    return Policy(**said)
+    return replace(otherwise, **said)
 
 
 def read_policy_fields(path: Path, known: Collection[str], allowed: str) -> dict[str, Any]:

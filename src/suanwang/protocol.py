@@ -92,6 +92,11 @@ class RunOrder(Struct, frozen=True, kw_only=True, tag_field="kind", tag="run"):
     workdir: BlobWorkdir | GitWorkdir | None = None
     image: str | None = None
     resume_from: Checkpoint | None = None
+    reported: int = 0
+    """Sequence of the newest report that the hub has of it. An agent whose journal does not know an attempt that was
+    reported before may find it, and never starts it: another journal did."""
+    reported_s: int | None = None
+    """When that report was observed."""
 
 
 class StopOrder(Struct, frozen=True, kw_only=True, tag_field="kind", tag="stop"):

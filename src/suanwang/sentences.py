@@ -30,6 +30,11 @@ _PLACEMENT = {
     ),
     "NODE_MEMORY_TOO_SMALL": (mark("its nodes have {memory_gib} GiB of memory, the job needs {wanted_memory_gib}"),),
     "TOO_FEW_NODES": (mark("{fitting_nodes} of its nodes are large enough, the job needs {wanted_nodes}"),),
+    "NO_CABINET_FITS": (
+        mark(
+            "its largest cabinet has {largest_cabinet} nodes that are large enough, the job needs {wanted_nodes} in one"
+        ),
+    ),
     "WALLTIME_OVER_LIMIT": (mark("it takes jobs of at most {max_walltime_s}, the job asks for {wanted_walltime_s}"),),
     "OTHER_CENTRE_PINNED": (mark("the job is pinned to {wanted}"),),
     "CHECKPOINT_ELSEWHERE": (mark("the job's checkpoint lies at {checkpoint} and cannot travel"),),
@@ -37,6 +42,10 @@ _PLACEMENT = {
     "COST_OVER_BUDGET": (mark("it can cost {price_fen} yuan, the job may cost at most {max_cost_fen}"),),
     "POOL_UNSEEN": (mark("{centre} is unseen: nothing is heard of it at present"),),
     "POOL_DRAINED": (mark("{centre} is drained: it takes no new jobs"),),
+    "BOOKING_ELSEWHERE": (mark("booking {booking_id}, in which the job runs, is not here"),),
+    "BOOKING_UNKNOWN": (mark("there is no booking {booking_id} at present"),),
+    "BOOKING_NOT_OPEN_TO_TENANT": (mark("booking {booking_id} is not open to the job's tenant"),),
+    "BOOKING_HAS_NO_ROOM": (mark("what is left of booking {booking_id} has no room for the job"),),
     "OVER_QUOTA": (
         mark(
             "the quota of {chip} at {centre} is used up: {used_chips} of {nominal_chips} chips are used, "
@@ -51,6 +60,22 @@ _PLACEMENT = {
     "WAITS_BEHIND_OTHERS": (
         mark("waits behind others at {pool_id}, expected start {expected_start_s}, jobs ahead: {waiting_ahead}"),
         mark("waits behind others, jobs ahead: {waiting_ahead}"),
+    ),
+    "WAITS_FOR_BOOKING": (mark("waits for the start of booking {booking_id}, {booking_start_s}"),),
+    "WAITS_BEHIND_BOOKING": (
+        mark(
+            "waits at {pool_id}, expected start {expected_start_s}: nodes are booked for others "
+            "from {booking_start_s} to {booking_end_s}"
+        ),
+    ),
+    "WAITS_FOR_WINDOW": (
+        mark(
+            "waits at {pool_id}, expected start {expected_start_s}: it would reach into the maintenance "
+            "from {window_start_s} to {window_end_s}"
+        ),
+    ),
+    "WAITS_BEHIND_OWNER": (
+        mark("waits at {pool_id}, expected start {expected_start_s}: the own tenants of {centre} go first"),
     ),
     "WAITS_FOR_QUOTA": (
         mark(
@@ -72,7 +97,7 @@ _PLACEMENT = {
         mark("it gives chips back to the tenant whose quota they are"),
     ),
     "NO_POOL_FITS": (mark("no pool can run it as it is"),),
-    "NO_POOL_OPEN": (mark("every pool that could run it is unseen or drained at present"),),
+    "NO_POOL_OPEN": (mark("no pool that could run it takes it at present"),),
     "ONLY_POOL": (mark("the only pool that can run it"),),
     "CHEAPEST_POOL": (mark("the cheapest of {fitting_pools} pools that can run it"), mark("the cheapest pool")),
     "SOONEST_START": (
@@ -83,6 +108,20 @@ _PLACEMENT = {
         mark("the best balance of price and start among {fitting_pools} pools that can run it"),
         mark("the best balance of price and start"),
     ),
+}
+
+_CALENDAR = {
+    "BOOKING_CONFIRMED": (mark("{nodes} nodes are booked from {start_s} to {end_s}"),),
+    "BOOKING_IS_OVER": (mark("it would have ended {end_s}: nothing is booked in the past"),),
+    "BOOKING_HAS_NO_ROOM_THEN": (
+        mark(
+            "too few nodes are free all that time; in the way are jobs: {jobs}, bookings: {bookings}, "
+            "maintenance: {windows}; there is room from {earliest_start_s}"
+        ),
+    ),
+    "BOOKING_LOST_NODES": (mark("nodes of it are gone: {lost}; nodes left: {left}"),),
+    "BOOKING_NODES_ARE_BACK": (mark("nodes of it are back: {again}"),),
+    "WINDOW_STANDS": (mark("nobody starts who would run between {start_s} and {end_s}; bookings in it: {bookings}"),),
 }
 
 _JOBS = {
@@ -232,11 +271,14 @@ _MORE_ERRORS = {
     ),
     "NO_WORKDIR": (mark("the workdir {folder} is no folder here; start from where the task file expects it"),),
     "NO_PROFILE": (mark("there is no profile {profile}; known here: {known}"),),
+    "HUB_RUNS_ALREADY": (mark("a hub runs already with {home}; stop it, or give this one another SUANWANG_HOME"),),
     "ADDRESS_TAKEN": (mark("{address} cannot be used; is a hub running already? Choose another --port"),),
     "BUG": (mark("the hub made a mistake; its log knows it as incident {incident}"),),
 }
 
-SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(_PLACEMENT | _JOBS | _VOUCHERS | _INVENTORY)
+SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
+    _PLACEMENT | _CALENDAR | _JOBS | _VOUCHERS | _INVENTORY
+)
 """Reasons: why a job is where it is, why a claim got what it got."""
 ERRORS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
     _MORE_ERRORS | {code: _JOBS[code] for code in ("NO_POOL", "INSUFFICIENT_VALUE")}
@@ -328,6 +370,11 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "seen": mark("seen"),
         "unseen": mark("unseen"),
         "drained": mark("drained"),
+        # bookings and maintenance
+        "asked": mark("asked for"),
+        "confirmed": mark("confirmed"),
+        "removed": mark("removed"),
+        "planned": mark("planned"),
         # claims and vouchers
         "draft": mark("draft"),
         "submitted": mark("submitted"),

@@ -27,7 +27,7 @@ class Settings:
     blob_quota_mib: int = 20_480
     """A tenant's uploaded files are at most so large together."""
     policy_file: Path | None = None
-    """How the queue is served, as a YAML file; empty: by priority, and nobody makes room for others."""
+    """How the queue is served, as a YAML file; empty: first come, first served, and nobody makes room for others."""
 
 
 def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:

@@ -5,7 +5,7 @@ Amounts are fen, instants are Unix seconds, shares are basis points. A `reason` 
 
 import dataclasses
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from msgspec import Struct
 from msgspec import field as default
@@ -337,6 +337,7 @@ class NewNodes(Request, frozen=True, kw_only=True):
     chips: int
     cpus: int = 1
     memory_gib: int | None = None
+    cabinet: str = ""
 
 
 class NewPool(Request, frozen=True, kw_only=True):
@@ -346,6 +347,7 @@ class NewPool(Request, frozen=True, kw_only=True):
     fen_per_chip_hour: int
     max_walltime_s: int
     bills_lost_work: bool = False
+    own_tenants_first: tuple[str, ...] = ()
 
 
 class NewCentre(Request, frozen=True, kw_only=True):
@@ -360,6 +362,59 @@ class NewCentre(Request, frozen=True, kw_only=True):
     longitude: float
     provider: dict[str, Any] = default(default_factory=dict)
     pools: tuple[NewPool, ...]
+
+
+class NewBooking(Request, frozen=True, kw_only=True):
+    """Whole nodes for the jobs of some tenants in [start_s, end_s)."""
+
+    id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    tenants: tuple[str, ...]
+    num_nodes: int | None = None
+    """None: all nodes of the pool."""
+    within: Literal["pool", "cabinet"] = "pool"
+
+
+class NewMaintenance(Request, frozen=True, kw_only=True):
+    """Nobody runs on these nodes, or on any of the pool, in [start_s, end_s)."""
+
+    id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    node_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookingLine:
+    id: str
+    centre_id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    tenants: list[str]
+    num_nodes: int | None
+    within: str
+    state: str
+    """asked: not answered yet; confirmed, refused, removed."""
+    node_names: list[str]
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceLine:
+    id: str
+    centre_id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    node_names: list[str]
+    """Empty: the whole pool."""
+    removed: bool
+    reason: Reason | None
+    """What was in its way when it was announced; None: not answered yet."""
 
 
 @dataclass(frozen=True, slots=True)

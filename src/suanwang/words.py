@@ -19,7 +19,10 @@ from suanwang.sentences import ERRORS, FIELDS, NOTICES, SENTENCES, WORDS
 from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, yuan
 
 NOTHING = "-"
-INSTANTS = frozenset({"expected_start_s", "start_s", "finish_s", "ended_s", "started_s"})
+INSTANTS = frozenset(
+    {"expected_start_s", "earliest_start_s", "start_s", "end_s", "finish_s", "ended_s", "started_s"}
+    | {"booking_start_s", "booking_end_s", "window_start_s", "window_end_s"}
+)
 """Facts that end in `_s` and are instants; the others are durations."""
 TERMS = frozenset({"state", "now", "needed", "limit", "use", "uses", "kind", "cause"})
 """Facts whose texts can be words of the network, which have translations."""

@@ -132,6 +132,22 @@ async def test_stop_and_run_in_one_reply_never_run(running_agent: RunningAgent, 
     assert not (tmp_path / "ran").exists()
 
 
+async def test_what_another_journal_began_is_looked_for_and_never_started(
+    running_agent: RunningAgent, hub: FakeHub, tmp_path: Path
+) -> None:
+    """The same state folder finds the process; an empty one finds nothing, and says so with a number that counts."""
+    async with running_agent("old"):
+        key = hub.order(run_order("job", f"echo ran >> {tmp_path}/count; sleep 2"))
+        before = await runs(hub, key)
+    hub.orders.clear()  # a hub sends an order as it is now
+    hub.order(run_order("job", "false", reported=before.sequence, reported_s=before.observed_s))
+    async with running_agent("new"):
+        report = await ended(hub, key)
+    assert (report.cause, report.ended_s) == (Cause.NODE_FAILED, before.observed_s)
+    assert report.sequence > before.sequence
+    assert (tmp_path / "count").read_text() == "ran\n"
+
+
 async def test_a_silent_hub_changes_nothing_at_the_centre(running_agent: RunningAgent, hub: FakeHub) -> None:
     async with running_agent():
         key = hub.order(run_order("job", "sleep 0.5; exit 3"))

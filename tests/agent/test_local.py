@@ -211,6 +211,15 @@ def is_running(pid: int) -> bool:
     return seen is not None and seen.state not in "ZX"
 
 
+def test_a_job_that_writes_its_own_end_still_runs(driver: LocalDriver) -> None:
+    forged = json.dumps(runner.exit_record(1, 2, runner.Ending(Cause.SUCCEEDED, exit_code=0)))
+    key = start(driver, run_order("job", f"echo '{forged}' > $SUANWANG_RUN_FOLDER/exit.json; sleep 1; exit 3"))
+    until((driver.runs / str(key) / runner.EXIT).exists, "the forged record")
+    assert driver.observe()[key].phase is Phase.RUNNING
+    seen = end(driver, key)
+    assert (seen.cause, seen.exit_code) == (Cause.FAILED, 3)
+
+
 def test_a_torn_record_may_become_whole_for_a_while(driver: LocalDriver) -> None:
     key = torn(driver, age_s=0)
     assert driver.observe()[key].phase is Phase.UNKNOWN

@@ -26,6 +26,12 @@ GET    /v1/account                      .      +      +     .        .     .    
 POST   /v1/centres                      .      .      .     +        .     .       .       +
 POST   /v1/centres/{centre_id}/drain    .      .      .     +        .     .       .       +
 POST   /v1/centres/{centre_id}/resume   .      .      .     +        .     .       .       +
+POST   /v1/bookings                     .      .      .     +        .     .       .       +
+GET    /v1/bookings                     .      +      +     +        .     .       +       +
+DELETE /v1/bookings/{booking_id}        .      .      .     +        .     .       .       +
+POST   /v1/maintenance                  .      .      .     +        .     .       .       +
+GET    /v1/maintenance                  .      .      .     +        .     .       +       +
+DELETE /v1/maintenance/{window_id}      .      .      .     +        .     .       .       +
 POST   /v1/quotes                       .      +      +     .        .     .       .       .
 POST   /v1/jobs                         .      +      +     .        .     .       .       .
 GET    /v1/jobs                         .      +      +     +        .     .       +       +
@@ -63,6 +69,8 @@ FILLED = {
     "{centre_id}": "east",
     "{sha256_hex}": "0" * 64,
     "{programme_id}": "no-such-programme",
+    "{booking_id}": "no-such-booking",
+    "{window_id}": "no-such-maintenance",
     "{claim_id}": "00000000-0000-0000-0000-000000000000",
 }
 

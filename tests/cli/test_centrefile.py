@@ -48,6 +48,17 @@ def test_both_forms_of_nodes() -> None:
     assert (listed.max_walltime_s, listed.bills_lost_work, listed.fen_per_chip_hour) == (HOUR_S, True, 0)
 
 
+def test_cabinets_and_own_tenants() -> None:
+    text = TEXT.replace("cpus: 64}", "cpus: 64, nodes_per_cabinet: 2}").replace(
+        "cpus: 192}", "cpus: 192, cabinet: row-1}"
+    )
+    text = text.replace("max_walltime: 24h}", "max_walltime: 24h, own_tenants_first: [acme, qinghe]}")
+    counted, listed = read_centre_file(text).pools
+    assert [node.cabinet for node in counted.nodes] == ["a-cabinet1", "a-cabinet1", "a-cabinet2", "a-cabinet2"]
+    assert [node.cabinet for node in listed.nodes] == ["row-1", ""]
+    assert (counted.own_tenants_first, listed.own_tenants_first) == (("acme", "qinghe"), ())
+
+
 def test_the_agent_reads_the_same_nodes() -> None:
     config = read_agent_config(load_centre_file(TEXT))
     offered = read_centre_file(TEXT)
@@ -89,6 +100,10 @@ REMOVED = object()
         (("pools", 0, "offer", "max_walltime"), "soon", "pools[0].offer.max_walltime"),
         (("pools", 0, "offer", "max_walltime"), REMOVED, "pools[0].offer.max_walltime"),
         (("pools", 0, "offer", "bills_lost_work"), "yes, please", "pools[0].offer.bills_lost_work"),
+        (("pools", 0, "offer", "own_tenants_first"), "acme", "pools[0].offer.own_tenants_first"),
+        (("pools", 0, "offer", "own_tenants_first"), ["No One"], "pools[0].offer.own_tenants_first[0]"),
+        (("pools", 0, "nodes", "nodes_per_cabinet"), 5, "pools[0].nodes.nodes_per_cabinet"),
+        (("pools", 1, "nodes", 0, "cabinet"), "", "pools[1].nodes[0].cabinet"),
         (("pools", 0, "offer", "discount"), 3, "pools[0].offer.discount"),
     ],
 )

@@ -44,6 +44,8 @@ COMMANDS = {
     *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove"),
     *("job list", "job show", "job logs", "job cancel", "job explain"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
+    *("booking add", "booking list", "booking remove"),
+    *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
     *("programme add", "programme list", "programme fund"),
     *("voucher list", "voucher claim", "voucher claims", "voucher decide"),

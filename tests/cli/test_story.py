@@ -304,6 +304,30 @@ def test_a_drained_centre_takes_nothing_new(net: Network) -> None:
     net.wait_for("waits", "succeeded")
 
 
+def test_the_calendar_of_a_centre(net: Network) -> None:
+    hours = ("--pool", "east-pool", "--from", "+30m", "--until", "+40m")
+    booked = net.ask("east-org", "booking", "add", "course", *hours, "--tenant", "acme", "--nodes", "1")
+    assert (booked["state"], len(booked["node_names"])) == ("confirmed", 1)
+    (seen,) = net.ask("acme", "booking", "list")
+    assert (seen["id"], seen["reason"]["code"]) == ("course", "BOOKING_CONFIRMED")
+    refused = net.sw("east-org", "booking", "add", "demo", *hours, "--tenant", "acme")
+    assert refused.exit_code == 1
+    assert "course" in refused.stdout
+    planned = net.ask("east-org", "maintenance", "add", "cleaning", *hours, "--node", "n2")
+    assert planned["reason"]["code"] == "WINDOW_STANDS"
+    assert "cleaning" in net.sw("default", "maintenance", "list").stdout
+    task = net.task("student", "true", walltime="5m")
+    task.write_text(task.read_text().replace("suanwang/walltime", "suanwang/booking: course\n    suanwang/walltime"))
+    net.ask("acme", "submit", task)
+    why = net.ask("acme", "job", "show", "student")["reason"]
+    assert why["code"] == "WAITS_FOR_BOOKING"
+    net.ask("acme", "job", "cancel", "student")
+    net.ask("east-org", "maintenance", "remove", "cleaning")
+    net.ask("east-org", "booking", "remove", "course")
+    assert net.ask("acme", "booking", "list")[0]["state"] == "removed"
+    assert "NOT_ALLOWED" in net.sw("acme", "booking", "add", "x", *hours, "--tenant", "acme", "--json").stdout
+
+
 def test_vouchers_from_rules_to_settlement(net: Network) -> None:
     rules = net.home / "rules.yaml"
     rules.write_text(RULES)
@@ -352,6 +376,15 @@ def test_a_second_hub_on_the_same_address_says_so(net: Network) -> None:
     assert "error:" in done.stderr
     assert "Traceback" not in done.stderr
     assert not (home / "profiles").exists()
+
+
+def test_a_second_hub_on_the_same_home_says_so_and_leaves_the_first_alone(net: Network) -> None:
+    command = [sys.executable, "-m", "suanwang", "up", "--home", str(net.home), "--port", str(net.processes.port + 1)]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1
+    assert "a hub runs already" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert net.ask("acme", "whoami")["organisation_id"] == "acme"
 
 
 # On a terminal --------------------------------------------------------------------------------------------------------

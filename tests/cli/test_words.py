@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from suanwang.domain.job import Cause, JobState, Phase
-from suanwang.domain.scheduling.kernel.columns import CODE
+from suanwang.domain.scheduling.kernel.codes import CODE
 from suanwang.domain.scheduling.reasons import REASON_OF_OBJECTIVE
 from suanwang.domain.tenant import OrganisationKind, Role
 from suanwang.domain.voucher import RefusalCode

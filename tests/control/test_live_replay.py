@@ -1,240 +1,142 @@
-"""One step, two feeders: a real log through the hub (calls, database, agents) and through `replay` is one schedule.
+"""The same jobs through the live path (hub, database, virtual time) and through a replay: the same schedule."""
 
-Every job of a window of a log is submitted through `control.submit`, placed by `control.schedule`, started and ended
-by a centre that syncs through `control.sync`, all in virtual time on a real PostgreSQL. Start, end, pool and nodes of
-every job must be those of the replay of the same window on the same pools.
-"""
-
-import asyncio
-from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
-from typing import Any
-from uuid import UUID
+import heapq
+from dataclasses import dataclass, field
 
 import polars as pl
 import pytest
 
-from suanwang.control import network, schedule, submit
-from suanwang.control.network import Joining
-from suanwang.control.offers import Market
-from suanwang.control.prove import prove
-from suanwang.control.submit import Submission
-from suanwang.domain.centre import Centre, Offer, Pool
+from suanwang.control import schedule
 from suanwang.domain.job import Cause, JobSpec, Objective, Variant
-from suanwang.domain.scheduling.decisions import Decision, Placed
 from suanwang.domain.scheduling.policy import CONSERVATIVE, Policy
-from suanwang.domain.scheduling.scheduler import step
-from suanwang.domain.tenant import Actor, Organisation, OrganisationKind
+from suanwang.domain.scheduling.workload import Workload
+from suanwang.domain.tenant import Actor
 from suanwang.protocol import RunOrder
-from suanwang.replay import run
-from suanwang.replay.jobs import merged, to_workload
-from suanwang.replay.network import network_of
+from suanwang.replay.jobs import to_workload
+from suanwang.replay.run import replay
 from suanwang.replay.traces import read_trace
-from suanwang.replay.traces.trace import Trace
-from suanwang.store import attempt as attempts
-from suanwang.store import event
-from suanwang.testing.centre import FakeCentre
-from suanwang.testing.network import ADMIN, START_S, SmallNetwork
-from suanwang.units import SECONDS_PER_DAY
+from suanwang.store import centre
+from suanwang.testing.network import START_S, SmallNetwork
+from tests.control.test_story import assert_proofs
 from tests.replay.conftest import log
 
+NODE_CHIPS = 8
+LATEST_S = 2**40
 CHIP = "a100-sxm-80g"
-FEN_PER_CHIP_HOUR = 100
-CASH_FEN = 10**12
-NO_OUTLOOK = Policy(order="fcfs", outlook=False)
+JOBS = 150
+FASTER = 6
+"""Submissions come so many times as fast as in the log, so that jobs wait."""
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """So many jobs of a log from a row on, laid out on nodes of so many chips (0: the machine is one node)."""
-
-    name: str
-    first: int
-    jobs: int
-    node_chips: int
-
-    def read(self) -> Trace:
-        trace = read_trace(log(f"swf/{self.name}.swf.gz"), chips_per_node=self.node_chips or None)
-        return replace(trace, frame=trace.frame.slice(self.first, self.jobs))
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """What became of one job."""
-
-    start_s: int
-    end_s: int
-    pool_id: str
-    node_names: tuple[str, ...]
+def window() -> pl.DataFrame:
+    """Jobs of SDSC's SP2, on nodes of eight chips each."""
+    path = log("swf/SDSC-SP2-1998-4.2-cln.swf.gz")
+    frame = read_trace(path, chips_per_node=NODE_CHIPS).frame.slice(2_000, JOBS)
+    return frame.with_columns(
+        submitted_s=(pl.col("submitted_s") - pl.col("submitted_s").min()) // FASTER,
+        cpus_per_node=pl.lit(1, pl.Int64),
+        walltime_s=pl.col("walltime_s").clip(1),
+        priority=pl.int_range(pl.len()) % 3,
+        chips=pl.lit([CHIP], pl.List(pl.String())),
+    )
 
 
-@dataclass(slots=True)
-class LiveReplay:
-    """The rows of a log, fed to the hub second by second."""
+@dataclass
+class Live:
+    """A hub with fake centres that run every job as long as the log says."""
 
     net: SmallNetwork
-    frame: pl.DataFrame
-    tenants: dict[str, Actor] = field(default_factory=dict)
+    workload: Workload
+    policy: Policy
+    tenant: Actor | None = None
     row_of: dict[str, int] = field(default_factory=dict)
-    """Job -> its row."""
+    ends: list[tuple[int, str]] = field(default_factory=list)
+    """(second, centre) at which something ends there."""
 
-    async def play(self, pools: tuple[Pool, ...]) -> list[Ran]:
-        await self._open(pools)
-        rows = list(enumerate(self.frame.iter_rows(named=True)))
-        while rows or any(centre.live for centre in self.net.centres.values()):
-            self.net.now_s = min([*(row["submitted_s"] for _, row in rows[:1]), *self._ends()])
-            due = [row for row in rows if row[1]["submitted_s"] == self.net.now_s]
-            rows = rows[len(due) :]
-            await self._second(due)
-        return await self._ran()
-
-    async def _open(self, pools: tuple[Pool, ...]) -> None:
-        self.net.now_s = int(self.frame["submitted_s"][0])
-        for tenant in self.frame["tenant"].unique(maintain_order=True):
-            self.tenants[tenant] = await self.net.add_tenant(tenant, CASH_FEN)
-        for pool in pools:
-            owner = Organisation(f"{pool.centre_id}-org", pool.centre_id, OrganisationKind.CENTRE, {})
-            await network.add_organisation(self.net.db, ADMIN, owner, self.net.call(ADMIN), self.net.now_s)
-            where = Centre(pool.centre_id, pool.centre_id, pool.centre_id, "北京", 39.9, 116.4, {})
-            call, joining = self.net.call(ADMIN), Joining(where, (pool,))
-            await network.join_centre(self.net.db, self.net.catalogue, ADMIN, joining, owner.id, call, self.net.now_s)
-            self.net.centres[pool.centre_id] = FakeCentre(pool.centre_id, run_s=self._run_s)
+    async def found(self) -> None:
+        self.net.policy = self.policy
+        self.tenant = await self.net.add_tenant("acme", 10**12)
+        for centre_id, nodes, price in (("east", 16, 900), ("west", 6, 700)):
+            fake = await self.net.add_centre(centre_id, nodes=nodes, fen_per_chip_hour=price)
+            fake.run_s = self.run_s
         await self.net.turn()
 
-    def _run_s(self, order: RunOrder) -> tuple[int, Cause]:
-        return int(self.frame["run_s"][self.row_of[order.job_id]]), Cause.SUCCEEDED
+    def run_s(self, order: RunOrder) -> tuple[int, Cause]:
+        lasts_s = int(self.workload.run_s[self.row_of[order.job_id]])
+        where = next(one.centre_id for one in self.net.centres.values() if order.pool_id.startswith(one.centre_id))
+        heapq.heappush(self.ends, (self.net.now_s + lasts_s, where))
+        return lasts_s, Cause.SUCCEEDED
 
-    def _ends(self) -> Iterator[int]:
-        for centre in self.net.centres.values():
-            yield from (centre.attempts[key].ends_s for key in centre.live)
+    def spec(self, row: int) -> JobSpec:
+        w = self.workload
+        return JobSpec(
+            f"row-{row}",
+            (Variant("A100", int(w.chips_per_node[row])),),
+            "true",
+            num_nodes=int(w.num_nodes[row]),
+            walltime_s=int(w.walltime_s[row]),
+            priority=int(w.priority[row]),
+            objective=Objective.SOONEST,
+        )
 
-    async def _second(self, due: list[tuple[int, dict[str, object]]]) -> None:
-        """Ends, arrivals, one step; again while what starts ends in the same second."""
-        await self._exchange()
-        await self._submit(due)
-        for centre_id in await self._think():
-            await self.net.sync(self.net.centres[centre_id])
-        await self._exchange()
-        if any(end_s <= self.net.now_s for end_s in self._ends()):
-            await self._second([])
+    async def play(self) -> None:
+        """Visits every second in which anything ends or arrives, as a replay does."""
+        assert self.tenant is not None
+        arrivals, arrived = self.workload.submitted_s.tolist(), 0
+        while self.ends or arrived < len(arrivals):
+            ends, comes = [end_s for end_s, _ in self.ends[:1]], arrivals[arrived : arrived + 1]
+            self.net.now_s = min(*ends, *(START_S + submitted_s for submitted_s in comes), LATEST_S)
+            over = set()
+            while self.ends and self.ends[0][0] == self.net.now_s:
+                over.add(heapq.heappop(self.ends)[1])
+            for centre_id in sorted(over):
+                self.net.centres[centre_id].advance(self.net.now_s)
+                await self.net.sync(self.net.centres[centre_id])
+            first = arrived
+            while arrived < len(arrivals) and START_S + arrivals[arrived] == self.net.now_s:
+                arrived += 1
+            if arrived > first:
+                submitted = await self.net.submit(self.tenant, *(self.spec(row) for row in range(first, arrived)))
+                self.row_of |= {one.job_id: row for row, one in enumerate(submitted, first)}
+            for centre_id in await self.think():
+                await self.net.sync(self.net.centres[centre_id])
+                await self.net.sync(self.net.centres[centre_id])
 
-    async def _exchange(self) -> None:
-        """Whoever has something to say, says it."""
-        for centre in self.net.centres.values():
-            if not any(report.cause is None for report in centre.outbox.values()):
-                centre.advance(self.net.now_s)
-            while centre.outbox:
-                await self.net.sync(centre)
+    async def think(self) -> list[str]:
+        assert self.net.brain is not None
+        return sorted(await schedule.schedule(self.net.db, self.net.brain, self.policy, self.net.now_s))
 
-    async def _submit(self, due: list[tuple[int, dict[str, object]]]) -> None:
-        if not due:
-            return
-        calls = []
-        for number, row in due:
-            actor = self.tenants[str(row["tenant"])]
-            calls.append(Submission(actor, (spec_of(row),), self.net.call(actor, f"row-{number}")))
-        outcomes = await submit.submit_together(self.net.db, self.net.catalogue, Market(), calls, self.net.now_s)
-        for (number, _), outcome in zip(due, outcomes, strict=True):
-            assert isinstance(outcome, list), outcome
-            self.row_of[outcome[0].job_id] = number
-
-    async def _think(self) -> set[str]:
-        """One step, once every event is behind the cursor: the database server may be busy with itself."""
-        brain = self.net.brain
-        assert brain is not None
-        while True:
-            async with self.net.db.transaction(snapshot=True) as tx:
-                if await event.held_back(tx) is None:
-                    break
-            await asyncio.sleep(0.01)
-        centres = await schedule.schedule(self.net.db, brain, self.net.policy, self.net.now_s)
-        assert brain.refused == []
-        return centres
-
-    async def _ran(self) -> list[Ran]:
-        found: dict[int, Ran] = {}
-        async with self.net.db.transaction() as tx:
-            for job_id, number in self.row_of.items():
-                (row,) = await attempts.of_job(tx, UUID(job_id))
-                found[number] = Ran(row["started_s"], row["ended_s"], row["pool_id"], tuple(row["node_names"]))
-        return [found[number] for number in range(len(self.frame))]
-
-
-def spec_of(row: dict[str, object]) -> JobSpec:
-    """A row of a log as a tenant asks for it."""
-    whole = {name: value for name, value in row.items() if isinstance(value, int)}
-    return JobSpec(
-        f"job-{row['job_id']}",
-        (Variant(CHIP, whole["chips_per_node"], cpus_per_node=whole["cpus_per_node"]),),
-        "true",
-        num_nodes=whole["num_nodes"],
-        walltime_s=max(1, whole["walltime_s"]),
-        priority=whole["priority"],
-        objective=Objective.SOONEST,
-    )
-
-
-def replayed(frame: pl.DataFrame, pools: tuple[Pool, ...], policy: Policy, patch: pytest.MonkeyPatch) -> list[Ran]:
-    """What `replay` says; the nodes are read from the decisions of the same step as they pass by."""
-    nodes: dict[int, tuple[str, ...]] = {}
-
-    def watched(*arguments: Any) -> list[Decision]:
-        decisions = step(*arguments)
-        nodes.update({int(one.job_id): one.node_names for one in decisions if isinstance(one, Placed)})
-        return decisions
-
-    patch.setattr("suanwang.replay.run.step", watched)
-    schedule = run.replay(pools, to_workload(frame, pools), policy)
-    only = {pool.id: (pool.nodes[0].name,) for pool in pools}  # where chips are counted there is but one node
-    found = []
-    for number, (start_s, end_s, at) in enumerate(
-        zip(schedule.start_s.tolist(), schedule.end_s.tolist(), schedule.pool.tolist(), strict=True)
-    ):
-        found.append(Ran(start_s, end_s, pools[at].id, nodes.get(number) or only[pools[at].id]))
-    return found
-
-
-def scene(windows: tuple[Window, ...], chips: int | None = None) -> tuple[pl.DataFrame, tuple[Pool, ...]]:
-    """Jobs of all windows from one second on, and the machines of their logs as centres of one network."""
-    traces = [window.read() for window in windows]
-    frame, _ = merged(traces)
-    frame = frame.with_columns(pl.col("submitted_s") - pl.col("submitted_s").min() + START_S)
-    offer = Offer(FEN_PER_CHIP_HOUR, 100 * SECONDS_PER_DAY)
-    pools = network_of(traces, frame, chips=chips).pools
-    return frame, tuple(
-        replace(pool, id=pool.id.lower(), centre_id=pool.centre_id.lower(), chip_id=CHIP, offer=offer) for pool in pools
-    )
-
-
-SP2 = Window("SDSC-SP2-1998-4.2-cln", 31_200, 150, 0)
-"""Many of them run longer than they said."""
-HPC2N = Window("HPC2N-2002-2.2-cln", 88_900, 120, 2)
-"""Gangs of up to 32 nodes."""
+    def started(self) -> dict[int, tuple[int, str]]:
+        """row -> (second, pool) of its start."""
+        return {
+            self.row_of[job_id]: (attempt.started_s - START_S, attempt.order.pool_id)
+            for one in self.net.centres.values()
+            for (job_id, _), attempt in one.attempts.items()
+        }
 
 
 @pytest.mark.parametrize(
-    ("windows", "chips", "policy"),
+    "policy",
     [
-        ((SP2,), None, NO_OUTLOOK),
-        ((HPC2N,), 128, replace(NO_OUTLOOK, order="wfp3")),
-        ((HPC2N,), 128, replace(NO_OUTLOOK, reservation_depth=CONSERVATIVE)),
-        ((replace(SP2, node_chips=2, jobs=80), replace(HPC2N, jobs=80)), 80, replace(NO_OUTLOOK, order="sjf")),
+        Policy(order="fcfs", reservation_depth=1),
+        Policy(order="sjf", reservation_depth=2, placement="first_fit"),
+        Policy(order="priority", reservation_depth=CONSERVATIVE),
+        Policy(order="wfp3", reservation_depth=0),
     ],
-    ids=["easy", "wfp3", "conservative", "sjf-on-two"],
+    ids=lambda policy: f"{policy.order}-{policy.reservation_depth}",
 )
-async def test_the_live_path_gives_the_schedule_of_the_replay(
-    net: SmallNetwork, monkeypatch: pytest.MonkeyPatch, windows: tuple[Window, ...], chips: int | None, policy: Policy
-) -> None:
-    """`chips`: machines so small that jobs wait."""
-    frame, pools = scene(windows, chips)
-    expected = replayed(frame, pools, policy, monkeypatch)
-    net.policy = policy
-    ran = await LiveReplay(net, frame).play(pools)
-    different = [
-        (number, one, other) for number, (one, other) in enumerate(zip(ran, expected, strict=True)) if one != other
-    ]
-    assert different == []
-    assert {one.pool_id for one in ran} == {pool.id for pool in pools}
-    waited = [one.start_s > submitted_s for one, submitted_s in zip(ran, frame["submitted_s"], strict=True)]
-    assert sum(waited) >= len(ran) // 4  # an idle machine would prove nothing
-    assert (await prove(net.db, net.now_s)).hold
+async def test_the_live_path_decides_as_a_replay(net: SmallNetwork, policy: Policy) -> None:
+    frame = window()
+    live = Live(net, to_workload(frame, []), policy)
+    await live.found()
+    async with net.db.transaction() as tx:
+        pools = await centre.pools(tx)
+    workload = to_workload(frame, pools)
+    expected = replay(pools, workload, policy)
+    await live.play()
+    told = {row: (int(expected.start_s[row]), pools[expected.pool[row]].id) for row in range(len(workload))}
+    assert live.started() == told
+    waited = expected.start_s - workload.submitted_s
+    assert (waited > 0).sum() > JOBS // 4, "a window in which nobody waits proves nothing"
+    assert len(set(expected.pool.tolist())) == 2
+    await assert_proofs(net)

@@ -7,13 +7,13 @@ import pytest
 
 from suanwang.control import network, schedule, settle, submit, sync, voucher
 from suanwang.control.prove import prove
-from suanwang.domain.job import Cause, JobState, Variant
+from suanwang.domain.job import Cause, JobState, Objective, Variant
 from suanwang.domain.ledger import tenant_cash
 from suanwang.domain.tenant import Actor, Role
 from suanwang.errors import Conflict, InsufficientValue, Refused
 from suanwang.store import attempt as attempts
+from suanwang.store import event, ledger
 from suanwang.store import job as jobs
-from suanwang.store import ledger
 from suanwang.testing.centre import FakeCentre
 from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
 from suanwang.wire import ContractPart, NewClaim, NewProgramme
@@ -348,17 +348,32 @@ async def test_a_claim_above_the_automatic_limit_waits_for_an_officer(net: Small
     await assert_proofs(net)
 
 
-async def test_a_price_that_rises_while_a_job_waits_is_not_passed_on(net: SmallNetwork) -> None:
+async def test_a_price_that_rises_while_a_job_waits_is_neither_passed_on_nor_cut(net: SmallNetwork) -> None:
+    """The job has what was held for it, the centre what it offers: the job waits, or goes where it can pay."""
     tenant = await net.add_tenant("acme", 10**6)
-    east = await net.add_centre("east", nodes=1, chips=1)
-    east.run_s = lambda order: (order.walltime_s, Cause.SUCCEEDED)
+    east, west = await net.add_centre("east", nodes=1, chips=1), await net.add_centre("west", nodes=1, chips=1)
+    east.run_s = west.run_s = lambda order: (order.walltime_s, Cause.SUCCEEDED)
     await net.turn()
-    (submitted,) = await net.submit(tenant, job_spec())
+    pinned = replace(job_spec(), variants=(Variant("A100", 1, centre="east"),))
+    (submitted,) = await net.submit(tenant, pinned)
+    (free,) = await net.submit(tenant, replace(job_spec(), objective=Objective.SOONEST))
     await net.offer("east", nodes=1, chips=1, fen_per_chip_hour=2_000)
+    await net.turn()
+    assert [await state_of(net, one.job_id) for one in (submitted, free)] == [JobState.QUEUED, JobState.RUNNING]
+    assert west.starts == [(free.job_id, 1)]
+    async with net.db.transaction() as tx:
+        told = (await event.of_job(tx, UUID(submitted.job_id)))[-1]
+    outlook = {one["pool_id"]: one["reason"] for one in told["body"]["outlook"]}
+    assert outlook["east-pool"] == {"code": "COST_OVER_BUDGET", "facts": {"price_fen": 2_000, "max_cost_fen": 1_000}}
+    net.brain = None
+    await net.turn(1)
+    assert await state_of(net, submitted.job_id) is JobState.QUEUED
+    await net.offer("east", nodes=1, chips=1, fen_per_chip_hour=900)
     await net.turn()
     await net.turn(HOUR_S)
     assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
-    assert await cash_fen(net, "acme") == 10**6 - 1_000
+    assert await cash_fen(net, "acme") == 10**6 - 900 - 1_000
+    await net.offer("east", nodes=1, chips=1, fen_per_chip_hour=2_000)
     (dearer,) = await net.submit(tenant, job_spec())
     assert dearer.estimate_fen == 2_000
     await assert_proofs(net)
@@ -435,4 +450,22 @@ async def test_nothing_is_billed_before_the_placement_and_a_jumping_clock_ends_n
     east.end(key, net.now_s - 30, Cause.SUCCEEDED)
     await net.sync(east)
     assert await cash_fen(net, "acme") == 10**6 - 16
+    await assert_proofs(net)
+
+
+@pytest.mark.parametrize("late_s", [3, 11, 59])
+async def test_a_message_that_was_long_under_way_bills_no_second_of_it(net: SmallNetwork, late_s: int) -> None:
+    tenant = await net.add_tenant("acme", 10**6)
+    east = await net.add_centre("east", fen_per_chip_hour=3_600)
+    east.run_s = lambda order: (4, Cause.SUCCEEDED)
+    await net.turn()
+    await net.submit(tenant, job_spec())
+    await net.turn(1)
+    net.now_s += 4
+    east.advance(net.now_s)
+    request = east.request(net.now_s)
+    net.now_s += late_s
+    agent = Actor("agent-east", "east-org", Role.CENTRE_AGENT, "east")
+    await sync.take_reports(net.db, net.catalogue, agent, "east", request, net.now_s)
+    assert await cash_fen(net, "acme") == 10**6 - 4
     await assert_proofs(net)

@@ -1,7 +1,7 @@
 """The references of the centre file and of settings say what the readers know."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
@@ -10,6 +10,7 @@ import pytest
 from suanwang.agent.config import AgentConfig, read_agent_config
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import load_centre_file, read_centre_file
+from suanwang.control.daemon import LIVE_POLICY
 from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement, Policy, Preemption
 from suanwang.errors import InvalidInput
 from suanwang.policyfile import HUB_FIELDS, HUB_ORDERS, read_hub_policy
@@ -64,6 +65,7 @@ def test_the_policy_file_is_read_as_shown(tmp_path: Path) -> None:
     name, policy = choose_policy(str(file))
     assert (name, policy.order, policy.factors.fair_share) == ("ours", "multi_factor", 2)
     assert policy.factors == MultiFactor(fair_share=2, priority=0.5)
+    assert policy.preemption == Preemption()
     assert set(re.findall(r"^\| `(\w+)` \|", page.split("## ")[1], re.MULTILINE)) == set(get_args(Order))
     row = re.findall(r"^\| `placement` \|(.*)\|.*\|$", page, re.MULTILINE)[0]
     assert set(re.findall(r"`(\w+)`", row)) == set(get_args(Placement))
@@ -74,14 +76,14 @@ def test_the_policy_of_a_hub_is_read_as_shown(tmp_path: Path) -> None:
     part = (ROOT / "docs/reference/policy.md").read_text("utf-8").split("## The policy of a hub")[1]
     file = tmp_path / "hub.yaml"
     file.write_text(re.findall(r"^```yaml\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)[0])
-    policy = read_hub_policy(file)
-    assert policy == Policy(preemption=Preemption())
+    policy = read_hub_policy(file, LIVE_POLICY)
+    assert policy == replace(LIVE_POLICY, preemption=Preemption())
     shown = {name: int(most) for name, most in re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", part, re.MULTILINE)}
     assert shown == {field.name: field.default for field in fields(Preemption)}
     assert all(f"`{name}`" in part for name in (*HUB_FIELDS[:-1], *HUB_ORDERS))
     file.write_text("order: wfp3\npreemption: {max_victims: 2}")
-    assert read_hub_policy(file) == Policy(order="wfp3", preemption=Preemption(max_victims=2))
-    assert read_hub_policy(None) == Policy()
+    assert read_hub_policy(file, LIVE_POLICY) == Policy(order="wfp3", preemption=Preemption(max_victims=2))
+    assert read_hub_policy(None, LIVE_POLICY) == LIVE_POLICY
 
 
 @pytest.mark.parametrize(
@@ -99,7 +101,7 @@ def test_the_policy_of_a_hub_is_read_as_shown(tmp_path: Path) -> None:
 def test_a_bad_policy_of_a_hub_names_the_field(tmp_path: Path, text: str, field: str) -> None:
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(InvalidInput) as refused:
-        read_hub_policy(tmp_path / "bad.yaml")
+        read_hub_policy(tmp_path / "bad.yaml", LIVE_POLICY)
     assert refused.value.facts["field"] == field
 
 
@@ -111,7 +113,9 @@ def test_a_bad_policy_of_a_hub_names_the_field(tmp_path: Path, text: str, field:
         ("factors: {age: old}", "factors.age"),
         ("factors: {age_full_s: 1.5}", "factors.age_full_s"),
         ("factors: 7", "factors"),
-        ("preemption: {}", "preemption"),
+        ("preemption: {min_gap: 0}", "preemption.min_gap"),
+        ("preemption: {gap: 1}", "preemption.gap"),
+        ("typical: []", "typical"),
         ("order: fair_share", "usage_half_life_s"),
     ],
 )

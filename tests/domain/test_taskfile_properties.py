@@ -120,6 +120,8 @@ _SPECS = st.builds(
     recover_on_exit_codes=st.lists(st.integers(0, 255), unique=True, max_size=4).map(tuple),
     labels=st.dictionaries(st.text(alphabet="abc-/", min_size=1, max_size=8), _TEXTS, max_size=4),
     ordered=st.booleans(),
+    booking=st.sampled_from([None, "ml-course"]),
+    within=st.sampled_from(["pool", "cabinet"]),
     variants=st.builds(
         lambda chips, cpus, gib, image, spot, centre, price: tuple(
             Variant(name, count, cpus, gib, image, spot, centre, price) for name, count in chips
@@ -142,6 +144,8 @@ def written(spec: JobSpec, in_entries: bool) -> str:
     labels |= {"suanwang/objective": spec.objective.value}
     labels |= {} if spec.max_cost_fen is None else {"suanwang/max-cost": yuan(spec.max_cost_fen)}
     labels |= {} if spec.voucher is None else {"suanwang/voucher": spec.voucher}
+    labels |= {} if spec.booking is None else {"suanwang/booking": spec.booking}
+    labels |= {} if spec.within == "pool" else {"suanwang/within": spec.within}
     chips = [f"{variant.chip}:{variant.chips_per_node}" for variant in spec.variants]
     choice: dict[str, Any] = {"accelerators": chips if spec.ordered else dict.fromkeys(chips)}
     if in_entries:

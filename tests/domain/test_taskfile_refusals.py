@@ -74,6 +74,8 @@ def test_a_job_says_that_it_may_make_room() -> None:
         ("suanwang/max-cost: 12.5", "INVALID_INPUT"),
         ("suanwang/use: fun", "INVALID_INPUT"),
         ("suanwang/objective: quickest", "INVALID_INPUT"),
+        ("suanwang/within: room", "INVALID_INPUT"),
+        ("suanwang/booking: My Course", "INVALID_INPUT"),
         ("suanwang/voucher: ''", "INVALID_INPUT"),
         ("suanwang/voucher: a b", "INVALID_INPUT"),
         ("suanwang/preemptible: 'yes'", "INVALID_INPUT"),

@@ -1,18 +1,21 @@
 """A workload in virtual time: small ones by hand, random ones against a plain simulation."""
 
 import heapq
+from dataclasses import replace
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from suanwang.domain.scheduling.policy import Policy
+from suanwang.domain.scheduling.policy import Policy, Preemption
 from suanwang.domain.scheduling.workload import NOWHERE
 from suanwang.replay.jobs import to_workload
+from suanwang.replay.measures import by_attempt, outcome, summary
+from suanwang.replay.network import Network
 from suanwang.replay.policyfile import POLICIES
 from suanwang.replay.refusal import REASONS, refusals
-from suanwang.replay.run import replay
+from suanwang.replay.run import Run, replay
 from tests.replay.conftest import jobs, pool
 
 FIFO, EASY = POLICIES["fifo"], POLICIES["easy"]
@@ -54,6 +57,95 @@ def test_another_run_time_in_another_pool() -> None:
     schedule = replay(pools, to_workload(frame, pools), EASY)
     assert schedule.pool.tolist() == [0, 1]
     assert schedule.end_s.tolist() == [10, 40]
+
+
+def test_shares_of_a_chip_run_side_by_side_and_count_as_what_they_are() -> None:
+    """Three halves on one chip: the third waits; a whole chip waits for all. Utilisation is of what was used."""
+    pools = [pool("p", 1, fen=3_600)]
+    frame = jobs((0, 10, 1), (0, 20, 1), (1, 10, 1), (2, 5, 1), chip_milli=[500, 500, 500, 1_000])
+    workload = to_workload(frame, pools)
+    schedule = replay(pools, workload, EASY)
+    assert schedule.start_s.tolist() == [0, 0, 10, 20]
+    network = Network(name="n", pools=tuple(pools))
+    run = Run(name="r", pools=tuple(pools), frame=frame, workload=workload, schedule=schedule, policy=EASY, epoch_s=0)
+    made = outcome(run, network)
+    assert made["chips_used"].to_list() == [0.5, 0.5, 0.5, 1.0]
+    assert made["cost_fen"].to_list() == [5, 10, 5, 5]
+    assert summary(made, run)["utilisation"] == 1.0
+
+
+def test_who_is_preempted_goes_on_from_its_last_checkpoint() -> None:
+    """On four chips: a (100 s, saves every 30 s) leaves at 45 for the urgent c (10 s); 15 s are lost, 70 s are left."""
+    pools = [pool("p", 4, fen=3_600)]
+    frame = jobs((0, 100, 4), (45, 10, 4), priority=[0, 5], preemptible=[1, 0], checkpoint_every_s=[30, 0])
+    policy = Policy(order="priority", preemption=Preemption(min_run_s=0), outlook=False)
+    workload = to_workload(frame, pools)
+    schedule = replay(pools, workload, policy)
+    assert schedule.start_s.tolist() == [0, 45]
+    assert schedule.end_s.tolist() == [55 + 70, 55]
+    assert (schedule.attempts.tolist(), schedule.lost_s.tolist()) == ([2, 1], [15, 0])
+    assert schedule.busy_s.tolist() == [45 + 70, 10]
+    assert schedule.stretches is not None
+    assert schedule.stretches.T.tolist() == [[0, 0, 45, 0], [1, 45, 55, 0], [0, 55, 125, 0]]
+    run = Run(name="r", pools=tuple(pools), frame=frame, workload=workload, schedule=schedule, policy=policy, epoch_s=0)
+    made = outcome(run, Network(name="n", pools=tuple(pools)))
+    assert made["wait_s"].to_list() == [10, 0]
+    told = summary(made, run)
+    assert (told["preemptions"], told["lost_chip_s"], told["utilisation"]) == (1, 60, 1.0)
+    assert by_attempt(made, run).select("job_id", "start_s").rows() == [("j0", 0), ("j1", 45), ("j0", 55)]
+
+
+crowd = st.lists(
+    st.tuples(
+        st.integers(0, 40),  # submitted
+        st.integers(0, 30),  # run
+        st.integers(1, 4),  # chips
+        st.integers(0, 3),  # priority
+        st.integers(0, 1),  # preemptible
+        st.sampled_from([0, 1, 4, 7]),  # checkpoint every
+    ),
+    min_size=1,
+    max_size=30,
+)
+terms = st.builds(
+    Preemption, min_gap=st.integers(1, 2), max_preemptions=st.integers(0, 3), min_run_s=st.sampled_from([0, 5])
+)
+
+
+@settings(max_examples=80, deadline=None)
+@given(crowd, terms, st.sampled_from([0, 1, 3]))
+def test_every_job_does_its_work_once_whoever_preempts_it(
+    rows: list[tuple[int, ...]], preemption: Preemption, depth: int
+) -> None:
+    rows = sorted(rows)
+    pools = [pool("a", 4), pool("b", 2, 2)]
+    names = ("priority", "preemptible", "checkpoint_every_s")
+    columns = {name: [row[3 + at] for row in rows] for at, name in enumerate(names)}
+    workload = to_workload(jobs(*((row[0], row[1], row[2]) for row in rows), **columns), pools)
+    policy = Policy(order="priority", reservation_depth=depth, preemption=preemption, outlook=False)
+    schedule = replay(pools, workload, policy)
+    assert (schedule.busy_s - schedule.lost_s).tolist() == workload.run_s.tolist()
+    assert (schedule.attempts <= preemption.max_preemptions + 1).all()
+    stretches = schedule.stretches
+    if stretches is None:
+        stretches = np.stack([np.arange(len(rows)), schedule.start_s, schedule.end_s, schedule.pool])
+    for second in range(int(schedule.end_s.max())):
+        live = (stretches[1] <= second) & (second < stretches[2])
+        for number in range(len(pools)):
+            assert workload.chips_per_node[stretches[0, live & (stretches[3] == number)]].sum() <= 4
+    again = replay(pools, workload, policy)
+    assert (again.start_s == schedule.start_s).all()
+    assert (again.end_s == schedule.end_s).all()
+
+
+def test_memory_counts_where_nodes_say_what_they_have() -> None:
+    small = pool("p", 4)
+    pools = [replace(small, nodes=(replace(small.nodes[0], memory_mib=100),))]
+    frame = jobs((0, 10, 1), (0, 10, 1), (0, 10, 1), memory_mib=[60, 60, 101])
+    workload = to_workload(frame, pools)
+    assert replay(pools, workload, EASY).start_s.tolist() == [0, 10, NOWHERE]
+    assert [REASONS[code] for code in refusals(pools, workload).tolist()] == ["", "", "NODE_MEMORY_TOO_SMALL"]
+    assert replay([small], to_workload(frame, [small]), EASY).start_s.tolist() == [0, 0, 0]
 
 
 def test_what_never_fits_is_left_out_and_has_a_reason() -> None:

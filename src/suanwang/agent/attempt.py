@@ -58,15 +58,22 @@ def ordered(known: Attempt | None, order: RunOrder | StopOrder, newest: int) -> 
     """The attempt after an order. `newest`: the highest attempt number of the job on record.
 
     Orders may come again and late: a stop is never taken back, an older attempt than the newest never runs, and an
-    order for an attempt that is over is answered by its last report.
+    order for an attempt that is over is answered by its last report. What another journal reported on is looked for and
+    never started, and its reports are numbered on.
     """
     wanted = Wanted.RUN if isinstance(order, RunOrder) and order.attempt >= newest else Wanted.STOP
+    reported = order.reported if isinstance(order, RunOrder) else 0
     if known is None:
         return Attempt(
             key=AttemptKey(order.job_id, order.attempt),
             wanted=wanted,
             order=order if isinstance(order, RunOrder) else None,
+            confirmed=reported > 0,
+            sequence=reported,
+            taken=reported,
         )
+    if known.sequence < reported:
+        known = replace(known, confirmed=True, sequence=reported, taken=reported)
     if known.ended:
         return known if known.unsent else told_again(known)
     return replace(known, wanted=Wanted.STOP if Wanted.STOP in (wanted, known.wanted) else Wanted.RUN)
@@ -142,7 +149,11 @@ def closed(attempt: Attempt, now_s: int, detail: str) -> Attempt:
     lost = Cause.NODE_FAILED if attempt.wanted is Wanted.RUN else Cause.CANCELLED
     before = attempt.report
     # No longer than it was last seen: time that nobody saw is billed to nobody.
-    seen_s = before.observed_s if before is not None and before.started_s is not None else now_s
+    seen_s = now_s
+    if before is not None and before.started_s is not None:
+        seen_s = before.observed_s
+    elif attempt.order is not None and attempt.order.reported_s is not None:
+        seen_s = attempt.order.reported_s
     return replace(
         told(
             attempt,

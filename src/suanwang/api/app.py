@@ -10,13 +10,14 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from suanwang import __version__
-from suanwang.api import agent, bill, job, network, voucher
+from suanwang.api import agent, bill, calendar, job, network, voucher
 from suanwang.api.access import PUBLIC, Doorkeeper, guard, require_declared
 from suanwang.api.problems import HANDLERS
 from suanwang.control.daemon import Hub
 
 MAX_BODY_BYTES = 16 * 2**20
-DESCRIBED: list[Any] = [*network.ROUTES, *job.ROUTES, *agent.ROUTES, *voucher.ROUTES, *bill.ROUTES]
+ROOMS = (network, calendar, job, agent, voucher, bill)
+DESCRIBED: list[Any] = [route for room in ROOMS for route in room.ROUTES]
 
 
 @get("/openapi.json", opt={"may": PUBLIC}, media_type="application/vnd.oai.openapi+json", sync_to_thread=True)

@@ -124,7 +124,7 @@ async def account(request: Request[Actor, Any, Any]) -> Account:
 
 def _node(told: NewNodes) -> Node:
     memory_mib = None if told.memory_gib is None else told.memory_gib * MIB_PER_GIB
-    return Node(told.name, told.chips, told.cpus, memory_mib)
+    return Node(told.name, told.chips, told.cpus, memory_mib, told.cabinet)
 
 
 @post("/v1/centres", opt={"may": OPERATORS}, status_code=201)
@@ -138,7 +138,7 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
             data.id,
             pool.chip,
             tuple(_node(node) for node in pool.nodes),
-            Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work),
+            Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work, pool.own_tenants_first),
         )
         for pool in data.pools
     )

@@ -1,12 +1,14 @@
 """A whole hub in one process: database (its own, unless one is given), brain, HTTP."""
 
 import asyncio
+import fcntl
 import gc
 import logging
 import socket
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 
 from granian.constants import Interfaces
 from granian.server.embed import Server
@@ -16,9 +18,10 @@ from suanwang.api.app import create_app
 from suanwang.api.network import new_secret
 from suanwang.catalogue import read_catalogue
 from suanwang.control import daemon, network
-from suanwang.control.daemon import Hub
+from suanwang.control.daemon import LIVE_POLICY, Hub
+from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.tenant import Quotas
-from suanwang.errors import Failed, Unreachable
+from suanwang.errors import Conflict, Failed, Unreachable
 from suanwang.policyfile import read_hub_policy
 from suanwang.settings import Settings
 from suanwang.store import db, embedded
@@ -26,7 +29,7 @@ from suanwang.store.migrate import migrate
 from suanwang.units import BYTES_PER_MIB, SECONDS_PER_DAY
 
 log = logging.getLogger("suanwang.hub")
-DATABASE_FOLDER = "database"
+DATABASE_FOLDER, LOCK_FILE = "database", "hub.lock"
 BACKLOG = 1024
 ALLOCATIONS_PER_COLLECTION = 20_000
 """A burst of jobs makes thousands of objects that live on for a moment, and few cycles."""
@@ -46,42 +49,55 @@ async def run_hub(
     that is there already gets another administrator's token, which `keep` is given too.
 
     Raises Unreachable if the database does not answer or the address is taken, InvalidInput for a wrong database URL
-    or policy file, Refused if the database's user lacks rights.
+    or policy file, Refused if the database's user lacks rights, Conflict if a hub runs with this home already.
     """
-    policy = read_hub_policy(settings.policy_file)
+    policy = read_hub_policy(settings.policy_file, LIVE_POLICY)
     _require_free(settings.host, settings.port)
     public_url = f"http://{settings.host}:{settings.port}"
-    async with _database(settings) as url:
-        await migrate(url)
-        database = await db.connect(url)
-        try:
-            hub = Hub(
-                database,
-                read_catalogue(),
-                lambda: int(time.time()),
-                settings.unseen_after_s,
-                policy,
-                quotas=Quotas(settings.live_jobs_quota, settings.blob_quota_mib * BYTES_PER_MIB),
-                keep_s=settings.keep_days * SECONDS_PER_DAY,
-            )
-            if not await network.is_founded(database):
-                secret = new_secret()
-                keep(public_url, secret)
-                await network.found_network(database, secret, hub.clock())
-            elif new_administrator:
-                secret = new_secret()
-                before = await network.new_administrator(database, secret, hub.clock())
-                keep(public_url, secret)
-                log.warning("a new administrator's token is issued; in force before it: %s", ", ".join(before) or "-")
-            await asyncio.to_thread(daemon.warm_up)
-            _settle_memory()
-            async with asyncio.TaskGroup() as tasks:
-                tasks.create_task(daemon.run(hub))
-                tasks.create_task(_serve(create_app(hub), settings.host, settings.port))
-                await _listening(settings.host, settings.port)
-                ready(public_url)
-        finally:
-            await database.close()
+    with _only_hub_of(settings.home):
+        async with _database(settings) as url:
+            await _run(settings, policy, url, public_url, keep, ready, new_administrator)
+
+
+async def _run(
+    settings: Settings,
+    policy: Policy,
+    url: str,
+    public_url: str,
+    keep: Callable[[str, str], None],
+    ready: Callable[[str], None],
+    new_administrator: bool,
+) -> None:
+    await migrate(url)
+    database = await db.connect(url)
+    try:
+        hub = Hub(
+            database,
+            read_catalogue(),
+            lambda: int(time.time()),
+            settings.unseen_after_s,
+            policy,
+            quotas=Quotas(settings.live_jobs_quota, settings.blob_quota_mib * BYTES_PER_MIB),
+            keep_s=settings.keep_days * SECONDS_PER_DAY,
+        )
+        if not await network.is_founded(database):
+            secret = new_secret()
+            keep(public_url, secret)
+            await network.found_network(database, secret, hub.clock())
+        elif new_administrator:
+            secret = new_secret()
+            before = await network.new_administrator(database, secret, hub.clock())
+            keep(public_url, secret)
+            log.warning("a new administrator's token is issued; in force before it: %s", ", ".join(before) or "-")
+        await asyncio.to_thread(daemon.warm_up)
+        _settle_memory()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(daemon.run(hub))
+            tasks.create_task(_serve(create_app(hub), settings.host, settings.port))
+            await _listening(settings.host, settings.port)
+            ready(public_url)
+    finally:
+        await database.close()
 
 
 def _settle_memory() -> None:
@@ -98,15 +114,36 @@ async def _database(settings: Settings) -> AsyncIterator[str]:
         yield settings.database_url
         return
     folder = settings.home / DATABASE_FOLDER
-    url = await asyncio.to_thread(embedded.start, folder)
+    starting = asyncio.create_task(asyncio.to_thread(embedded.start, folder))
     stop = asyncio.Event()
-    keeper = asyncio.create_task(embedded.keep_running(folder, stop))
     try:
-        yield url
+        url = await asyncio.shield(starting)
+        keeper = asyncio.create_task(embedded.keep_running(folder, stop))
+        try:
+            yield url
+        finally:
+            stop.set()
+            await keeper
     finally:
-        stop.set()
-        await keeper
-        await asyncio.to_thread(embedded.stop, folder)
+        await asyncio.wait({starting})  # who is interrupted while it starts leaves no server behind either
+        if starting.exception() is None:
+            await asyncio.to_thread(embedded.stop, folder)
+
+
+@contextmanager
+def _only_hub_of(home: Path) -> Iterator[None]:
+    """Two hubs on one home would stop the database under each other. The lock ends with the process, in any way."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / LOCK_FILE).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise Conflict(
+                f"a hub runs already with {home}; stop it, or give this one another SUANWANG_HOME",
+                code="HUB_RUNS_ALREADY",
+                home=str(home),
+            ) from None
+        yield
 
 
 async def _serve(app: Litestar, host: str, port: int) -> None:

@@ -12,6 +12,7 @@ from suanwang.cli.account import account_app
 from suanwang.cli.agent import HELP as AGENT_HELP
 from suanwang.cli.agent import agent
 from suanwang.cli.bill import add_bill
+from suanwang.cli.calendar import booking_app, maintenance_app
 from suanwang.cli.centre import centre_app
 from suanwang.cli.group import TopCommand
 from suanwang.cli.job import job_app
@@ -78,6 +79,8 @@ def make_app() -> typer.Typer:
     add_submit(app)
     app.add_typer(job_app, name="job", help=_("Jobs: list, show, logs, cancel, explain."))
     app.add_typer(centre_app, name="centre", help=_("Centres: list, show, add, drain, resume."))
+    app.add_typer(booking_app, name="booking", help=_("Nodes booked for some tenants: add, list, remove."))
+    app.add_typer(maintenance_app, name="maintenance", help=_("Maintenance of pools and nodes: add, list, remove."))
     app.add_typer(organisation_app, name="organisation", help=_("Organisations of the network: add."))
     app.add_typer(token_app, name="token", help=_("Tokens: issue, revoke."))
     app.add_typer(account_app, name="account", help=_("A tenant's money: show, top-up."))

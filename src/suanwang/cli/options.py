@@ -1,6 +1,8 @@
 """Options that several commands have, and how their texts are read. A text that cannot be read is an error of use."""
 
+import time
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
 
@@ -37,6 +39,20 @@ def pair(text: str) -> tuple[str, str]:
     if not sign or not name:
         raise InvalidInput("pair", text, _("NAME=VALUE"))
     return name, value
+
+
+def instant_s(text: str) -> int:
+    """An instant as people write it: a date and time (of this place, where it names no offset), or `+2h` from now.
+
+    Raises InvalidInput.
+    """
+    if text.startswith("+"):
+        return int(time.time()) + duration_s(text[1:])
+    try:
+        return int(datetime.fromisoformat(text).astimezone().timestamp())
+    except (ValueError, OverflowError, OSError):
+        allowed = _("a date and time like 2026-12-01T08:00 or 2026-12-01T08:00+08:00, or +2h from now")
+        raise InvalidInput("instant", text, allowed) from None
 
 
 def read_pairs(texts: list[str] | None) -> list[tuple[str, str]]:
@@ -80,6 +96,13 @@ Walltime = Annotated[
         parser=read_with(duration_s),
         help=_("Time limit of one attempt, like 2h or 1h30m."),
     ),
+]
+From = Annotated[
+    int,
+    typer.Option("--from", metavar="TIME", parser=read_with(instant_s), help=_("Begin, like 2026-12-01T08:00 or +2h.")),
+]
+Until = Annotated[
+    int, typer.Option("--until", metavar="TIME", parser=read_with(instant_s), help=_("End, which is not part of it."))
 ]
 Env = Annotated[
     list[str] | None,

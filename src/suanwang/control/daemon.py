@@ -99,6 +99,10 @@ class SubmissionDesk:
         return list(taken.values())
 
 
+LIVE_POLICY = Policy(order="fcfs")
+"""Nobody can put itself before other organisations."""
+
+
 @dataclass(slots=True)
 class Hub:
     """What the HTTP side and the loops share."""
@@ -107,7 +111,7 @@ class Hub:
     catalogue: Catalogue
     clock: Callable[[], int]
     unseen_after_s: int
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = LIVE_POLICY
     brain: Brain | None = None
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be something to decide."""

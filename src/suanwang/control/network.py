@@ -59,7 +59,7 @@ async def new_administrator(db: Database, secret: str, now_s: int) -> list[str]:
 
 async def add_organisation(db: Database, actor: Actor, new: Organisation, call: Call, now_s: int) -> None:
     """Raises Conflict if the id is taken, InvalidInput if it cannot be one."""
-    _check_id("id", new.id)
+    check_id("id", new.id)
     _check_name("name", new.name)
     async with db.transaction() as tx:
         if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
@@ -145,7 +145,7 @@ async def join_centre(
     Raises InvalidInput naming the field, Conflict if an id belongs to somebody else or a node is in use.
     """
     new = joining.centre
-    _check_id("centre.id", new.id)
+    check_id("centre.id", new.id)
     for field, text in (("centre.name", new.name), ("centre.name_zh", new.name_zh), ("centre.city", new.city)):
         _check_name(field, text)
     if not -90 <= new.latitude <= 90 or not -180 <= new.longitude <= 180:
@@ -155,7 +155,7 @@ async def join_centre(
     if not joining.pools:
         raise InvalidInput("pools", 0, "a centre offers at least one pool")
     for pool in joining.pools:
-        _check_id("pools.id", pool.id)
+        check_id("pools.id", pool.id)
         check_pool(pool)
         catalogue.chip(pool.chip_id)
     if actor.role is Role.CENTRE_OPERATOR and organisation_id != actor.organisation_id:
@@ -229,7 +229,8 @@ def _check_name(field: str, value: str) -> None:
         raise InvalidInput(field, value, f"1 to {MAX_NAME_LENGTH} printable characters")
 
 
-def _check_id(field: str, value: str) -> None:
+def check_id(field: str, value: str) -> None:
+    """Raises InvalidInput unless a value can be the id of something in the network."""
     plain = value.replace("-", "a")
     if not (
         1 <= len(value) <= 63 and plain.isascii() and plain.isalnum() and plain == plain.lower() and value[0] != "-"

@@ -4,7 +4,7 @@ Kept in memory between calls, and read again whenever the database names another
 asked for in every transaction, so nobody is told the price of an offer that was withdrawn.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from suanwang.domain.centre import Pool
@@ -54,7 +54,8 @@ class Offers:
     def _ask_every_pool(self, nameless: Ask) -> tuple[Prices, dict[str, Any]]:
         prices, refusals = [], {}
         centre_of = {pool.id: pool.centre_id for pool in self.pools}
-        for outlook in quote(self.empty, Policy(), nameless.submitted_s, nameless):
+        anywhere = replace(nameless, booking_id=None)  # whether there is such a booking may change every second
+        for outlook in quote(self.empty, Policy(), nameless.submitted_s, anywhere):
             if outlook.feasible and outlook.price_fen is not None:
                 prices.append((centre_of[outlook.pool_id], outlook.price_fen))
             else:

@@ -11,6 +11,8 @@ from suanwang.store.report import Key
 
 MAX_INSTANT_S = 2**40
 MAX_DETAIL_LENGTH = 4_000
+MAX_DELAY_S = 60
+"""What a message can have been under way: so far two reports of one attempt may disagree on when it started."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +92,21 @@ def _whole(checkpoint: Checkpoint) -> bool:
     return 0 <= checkpoint.kept_until_s < MAX_INSTANT_S and 0 <= checkpoint.size_bytes < 2**62 and named
 
 
+def _as_started(report: Report, started_s: int | None) -> Report:
+    """Moved so that it starts as it is on record. A message that was long under way looks as if it came from another
+    clock, and the start came in another message: how long an attempt took is as the centre measured it."""
+    if started_s is None or report.started_s is None or abs(started_s - report.started_s) > MAX_DELAY_S:
+        return report
+    delay_s, saved = started_s - report.started_s, report.checkpoint
+    return replace(
+        report,
+        observed_s=report.observed_s + delay_s,
+        started_s=started_s,
+        ended_s=None if report.ended_s is None else report.ended_s + delay_s,
+        checkpoint=saved and replace(saved, kept_until_s=saved.kept_until_s + delay_s),
+    )
+
+
 def refusal_of(report: Report, code: str, detail: str) -> RefusedReport:
     return RefusedReport(
         job_id=report.job_id, attempt=report.attempt, sequence=report.sequence, code=code, detail=detail
@@ -102,6 +119,7 @@ def merged(record: AttemptRecord, report: Report) -> Seen:
     Usage is metered up to a checkpoint, and to the end. While the centre cannot see an attempt, nothing is metered:
     what it used meanwhile is metered once it is seen again, or has ended.
     """
+    report = _as_started(report, record.started_s)
     started_s = record.started_s
     if started_s is None and report.started_s is not None:
         started_s = max(record.placed_s, report.started_s)

@@ -1,7 +1,9 @@
 """The brain decides: events in, placements out, committed only where they still hold."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from math import ceil
+from types import MappingProxyType
 from uuid import UUID
 
 from msgspec import Raw
@@ -9,8 +11,9 @@ from msgspec import Raw
 from suanwang.control import meter, preempt
 from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import JobSpec, JobState
+from suanwang.domain.scheduling import calendar
 from suanwang.domain.scheduling import events as happened
-from suanwang.domain.scheduling.decisions import Decision, Placed, Preempted, Waiting
+from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Preempted, Waiting, WindowAnswer
 from suanwang.domain.scheduling.events import Ask, AskVariant, Event
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import step
@@ -18,16 +21,26 @@ from suanwang.domain.scheduling.state import State
 from suanwang.errors import Conflict
 from suanwang.protocol import Checkpoint
 from suanwang.store import attempt as attempts
+from suanwang.store import calendar as calendars
 from suanwang.store import centre, event
 from suanwang.store import job as jobs
 from suanwang.store.attempt import NewAttempt
+from suanwang.store.calendar import BookingState
 from suanwang.store.db import Connection, Database, from_json, to_json
 from suanwang.store.event import NewEvent, StoredEvent
-from suanwang.units import MIB_PER_GIB, SECONDS_PER_HOUR
+from suanwang.units import MIB_PER_GIB
 
 ACTOR = "brain"
 EVENTS_PER_STEP = 5_000
-KINDS_WITH_BODY = ["job_submitted", "job_recovered", "pool_set"]
+ABOUT_CALENDAR: Mapping[str, Callable[[str], Event]] = MappingProxyType(
+    {
+        "booking_set": lambda body: calendar.BookingSet(from_json(body, calendar.Booking)),
+        "booking_removed": lambda body: calendar.BookingRemoved(from_json(body, dict[str, str])["id"]),
+        "maintenance_set": lambda body: calendar.WindowSet(from_json(body, calendar.Window)),
+        "maintenance_removed": lambda body: calendar.WindowRemoved(from_json(body, dict[str, str])["id"]),
+    }
+)
+KINDS_WITH_BODY = ["job_submitted", "job_recovered", "pool_set", *ABOUT_CALENDAR]
 """What `_events` reads the body of."""
 
 
@@ -89,6 +102,8 @@ def ask_of(
         preemptible=spec.preemptible,
         preemptions=preemptions,
         checkpoint_every_s=spec.checkpoint_every_s,
+        booking_id=spec.booking,
+        within=spec.within,
     )
 
 
@@ -123,6 +138,7 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
             _centre_events(brain, record.centre.id, seen=not record.unseen, drained=record.drained)
         versions = await centre.versions(tx)
         known = [news for pool in await centre.pools(tx) for news in _pool_set(brain, pool, versions[pool.id])]
+        known += await _standing(tx, now_s)
         live = {str(job.id): job for job in await jobs.live(tx)}
         counts = await attempts.preemptions(tx, [job.id for job in live.values() if job.attempts])
         for row in await attempts.live(tx):
@@ -139,6 +155,21 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
         known += [*await preempt.leaving(tx), *await preempt.promised(tx)]
     brain.refused = known
     return brain
+
+
+async def _standing(tx: Connection, now_s: int) -> list[Event]:
+    """What is planned and booked, or to be answered."""
+    known: list[Event] = []
+    for planned in await calendars.windows(tx, now_s):
+        if not planned.removed:
+            is_told = planned.reason is not None
+            known.append((calendar.WindowRestored if is_told else calendar.WindowSet)(planned.window))
+    for booked in await calendars.bookings(tx, now_s):
+        if booked.state is BookingState.CONFIRMED:
+            known.append(calendar.BookingRestored(booked.booking, booked.node_names))
+        elif booked.state is BookingState.ASKED:
+            known.append(calendar.BookingSet(booked.booking))
+    return known
 
 
 async def _queued_again(
@@ -181,7 +212,7 @@ async def schedule(db: Database, brain: Brain, policy: Policy, now_s: int) -> se
     return await _commit(db, brain, decisions, now_s)
 
 
-def _events(brain: Brain, row: StoredEvent) -> list[Event]:
+def _events(brain: Brain, row: StoredEvent) -> list[Event]:  # noqa: PLR0911 - a case a kind
     """What a row of the trace means to the scheduling core."""
     match row.kind:
         case "job_submitted" | "job_recovered":
@@ -201,6 +232,8 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:
             return _centre_events(brain, row.centre_id, seen=row.kind == "centre_seen")
         case "centre_drained" | "centre_resumed" if row.centre_id:
             return _centre_events(brain, row.centre_id, drained=row.kind == "centre_drained")
+        case kind if kind in ABOUT_CALENDAR:
+            return [ABOUT_CALENDAR[kind](row.body)]
         case _:
             return []
 
@@ -261,8 +294,12 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             if versions[decision.pool_id] != brain.version_of[decision.pool_id]:
                 brain.refused.append(happened.PlacementRefused(decision.job_id, decision.attempt, "POOL_CHANGED"))
                 continue
+            affordable_fen = meter.affordable_fen(purses[record.id], brain.centre_of[decision.pool_id])
+            if decision.price_fen > affordable_fen:
+                brain.refused += _too_dear(brain, purses[record.id], decision, now_s)
+                continue
             body = to_json(replace(decision, outlook=[*decision.outlook]))
-            new_attempts.append(_attempt(brain, purses[record.id], decision, body))
+            new_attempts.append(_attempt(brain, record, decision, body))
             reasons.append((record.id, decision.attempt, to_json(decision.reason)))
             news.append(
                 NewEvent(
@@ -276,15 +313,43 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
         news += [NewEvent("job_waiting", d.job_id, body={"reason": d.reason, "outlook": [*d.outlook]}) for d in waiting]
         news += await preempt.tell_to_leave(tx, told, locked, brain.centre_of)
         news += preempt.promises(brain.state, told)
+        news += await _commit_calendar(tx, brain, decisions)
         await event.append(tx, now_s, ACTOR, news)
     for decision in placed:
         brain.resume.pop(decision.job_id, None)
     return {one.centre_id for one in news if one.centre_id is not None}
 
 
-def _attempt(brain: Brain, purse: meter.Purse, decision: Placed, body: str) -> NewAttempt:
-    record, centre_id = purse.job, brain.centre_of[decision.pool_id]
-    spec = record.spec
+async def _commit_calendar(tx: Connection, brain: Brain, decisions: list[Decision]) -> list[NewEvent]:
+    """What was said of bookings and maintenance; nothing to those that were removed meanwhile."""
+    news: list[NewEvent] = []
+    for decision in decisions:
+        if isinstance(decision, BookingAnswer):
+            d = decision
+            await calendars.answer_booking(tx, d.booking_id, d.confirmed, d.node_names, d.reason)
+            news.append(NewEvent("booking_answered", centre_id=brain.centre_of[d.pool_id], body=d))
+        elif isinstance(decision, WindowAnswer):
+            await calendars.answer_window(tx, decision.window_id, decision.reason)
+            news.append(NewEvent("maintenance_answered", centre_id=brain.centre_of[decision.pool_id], body=decision))
+    return news
+
+
+def _too_dear(brain: Brain, purse: meter.Purse, decision: Placed, now_s: int) -> list[Event]:
+    """The price rose since the job was submitted, or the pool is new. More than is held for the job is not its to
+    spend, and less than it offers not the centre's to take: the job waits again, with a limit that says so."""
+    job = brain.state.jobs[decision.job_id]
+    most_fen = max(meter.affordable_fen(purse, centre_id) for centre_id in brain.centre_of.values())
+    limit_fen = most_fen if most_fen < decision.price_fen else decision.price_fen - 1
+    ask = replace(job.ask, max_cost_fen=limit_fen)
+    return [
+        happened.JobWithdrawn(decision.job_id),
+        happened.PlacementRefused(decision.job_id, decision.attempt, "PRICE_OVER_HOLD"),
+        happened.JobQueued(ask, now_s),
+    ]
+
+
+def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) -> NewAttempt:
+    centre_id, spec = brain.centre_of[decision.pool_id], record.spec
     chips = spec.variants[decision.variant].chips_per_node * len(decision.node_names)
     return NewAttempt(
         record.id,
@@ -298,5 +363,4 @@ def _attempt(brain: Brain, purse: meter.Purse, decision: Placed, body: str) -> N
         decision.expected_end_s,
         body,
         brain.resume.get(decision.job_id),
-        meter.affordable_fen(purse, centre_id) * SECONDS_PER_HOUR // (chips * spec.walltime_s),
     )

@@ -407,6 +407,8 @@ def _order(catalogue: Catalogue, row: Row) -> RunOrder | StopOrder:
         workdir=spec.workdir,
         image=variant.image,
         resume_from=row["resume_from"] and from_json(row["resume_from"], Checkpoint),
+        reported=row["sequence"],
+        reported_s=row["observed_s"],
     )
 
 

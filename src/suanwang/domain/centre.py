@@ -75,6 +75,8 @@ class Node:
     cpus: int
     memory_mib: int | None = None
     """None: the centre does not say, and every job is taken to find enough."""
+    cabinet: str = ""
+    """Nodes of one cabinet have fast links among them; a node without a cabinet has them with none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,8 @@ class Offer:
     max_walltime_s: int
     bills_lost_work: bool = False
     """Whether work lost to a failure of the centre is billed; the network's default is that it is not."""
+    own_tenants_first: tuple[str, ...] = ()
+    """The centre's own tenants, whose jobs go before all others that want the pool, whatever the queue's order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +128,7 @@ MAX_NODES_PER_POOL = 100_000
 MAX_NODE_NAME_LENGTH = 200
 MAX_CHIPS_PER_NODE = 1_024
 MAX_MEMORY_GIB_PER_NODE = 2**20
+MAX_OWN_TENANTS = 1_000
 
 
 def check_pool(pool: Pool) -> None:
@@ -149,7 +154,13 @@ def check_pool(pool: Pool) -> None:
         if node.memory_mib is not None and not 0 < node.memory_mib <= MAX_MEMORY_GIB_PER_NODE * MIB_PER_GIB:
             allowed = f"more than 0, at most {MAX_MEMORY_GIB_PER_NODE} GiB"
             raise InvalidInput(f"{where}.nodes[{node.name}].memory_mib", node.memory_mib, allowed)
+        if len(node.cabinet) > MAX_NODE_NAME_LENGTH or not node.cabinet.isprintable():
+            allowed = f"at most {MAX_NODE_NAME_LENGTH} printable characters"
+            raise InvalidInput(f"{where}.nodes[{node.name}].cabinet", node.cabinet, allowed)
     if not 0 <= pool.offer.fen_per_chip_hour < 10**9:
         raise InvalidInput(f"{where}.offer.fen_per_chip_hour", pool.offer.fen_per_chip_hour, "0 or more fen")
     if pool.offer.max_walltime_s <= 0:
         raise InvalidInput(f"{where}.offer.max_walltime_s", pool.offer.max_walltime_s, "more than 0 seconds")
+    owners = len(pool.offer.own_tenants_first)
+    if owners > MAX_OWN_TENANTS:
+        raise InvalidInput(f"{where}.offer.own_tenants_first", owners, f"at most {MAX_OWN_TENANTS} tenants")

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
+from typing import Literal, get_args
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ MAX_MEMORY_GIB_PER_NODE = 2**20
 MAX_SCRIPT_LENGTH = 256 * 1024
 MAX_WALLTIME_S = 366 * SECONDS_PER_DAY
 MAX_COUNT = 10_000
+MAX_BOOKING_LENGTH = 63
 PRIORITY_RANGE = (-1000, 1000)
 
 
@@ -56,6 +58,16 @@ class Objective(StrEnum):
     BALANCED = "balanced"
 
 
+Within = Literal["pool", "cabinet"]
+"""How far apart the nodes of one gang may be."""
+
+
+def check_within(within: str) -> None:
+    """Raises InvalidInput."""
+    if within not in get_args(Within):
+        raise InvalidInput("within", within, ", ".join(get_args(Within)))
+
+
 @dataclass(frozen=True, slots=True)
 class JobSpec:
     """One batch job. Resources are per node, `run` starts on every node, after `setup`."""
@@ -87,6 +99,10 @@ class JobSpec:
     checkpoint_every_s: int = 0
     """How often it saves its work, as it says. 0: who ends it early is taken to lose all of the attempt."""
     labels: dict[str, str] = field(default_factory=dict)
+    booking: str | None = None
+    """A booking to run in, and nowhere else."""
+    within: Within = "pool"
+    """cabinet: all its nodes in one cabinet, or not at all."""
 
 
 class JobState(StrEnum):
@@ -231,6 +247,7 @@ def check(spec: JobSpec) -> None:
     if spec.max_cost_fen is not None and spec.max_cost_fen < 0:
         raise InvalidInput("max_cost_fen", spec.max_cost_fen, "0 or more fen")
     _check_recovery(spec)
+    _check_place(spec)
     _check_variants(spec.variants)
     if not 1 <= len(spec.use) <= 64 or not spec.use.isprintable():
         raise InvalidInput("use", spec.use, "1 to 64 printable characters, like training")
@@ -259,6 +276,12 @@ def _check_recovery(spec: JobSpec) -> None:
         raise InvalidInput("recover_on_exit_codes", len(spec.recover_on_exit_codes), "at most 256 codes from 0 to 255")
     if not 0 <= spec.checkpoint_every_s <= MAX_WALLTIME_S:
         raise InvalidInput("checkpoint_every_s", spec.checkpoint_every_s, f"0 to {MAX_WALLTIME_S} seconds")
+
+
+def _check_place(spec: JobSpec) -> None:
+    check_within(spec.within)
+    if spec.booking is not None and not 1 <= len(spec.booking) <= MAX_BOOKING_LENGTH:
+        raise InvalidInput("booking", spec.booking, "the id of a booking")
 
 
 def _check_variants(variants: tuple[Variant, ...]) -> None:

@@ -8,9 +8,12 @@ import polars as pl
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.workload import NOWHERE, Array, Workload
-from suanwang.replay.traces.trace import COLUMNS, CPU, INPUT, RUN_ON, Trace
+from suanwang.replay.traces.trace import CHECKPOINT, COLUMNS, CPU, DEADLINE, INPUT, MOST, PREEMPTIBLE, RUN_ON, Trace
 from suanwang.units import BITS_PER_MEGABIT, BITS_PER_MIB, MS_PER_SECOND
 
+AS_TOLD = (PREEMPTIBLE, CHECKPOINT, DEADLINE)
+NEVER_S = MOST
+"""The deadline of a job that has none."""
 Align = Literal["start", "clock"]
 Transfer = Mapping[tuple[str, str], tuple[int, int]]
 """(from centre, to centre) -> latency in ms, bandwidth in Mbit/s."""
@@ -78,6 +81,7 @@ def to_workload(frame: pl.DataFrame, pools: Sequence[Pool], transfer: Transfer |
         kinds=tuple(any_chip if name is None else frozenset(name.split("|")) for name in kinds),
         centres=tuple(name or "" for name in centres if name is not None),
         run_s_at=_run_times(table, pools, transfer or {}),
+        **{name: _array(table[name].fill_null(NEVER_S)) for name in AS_TOLD if name in table.columns},
     )
 
 

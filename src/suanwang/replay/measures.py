@@ -19,17 +19,19 @@ from suanwang.replay.energy import Floats, mean_rate
 from suanwang.replay.network import Network
 from suanwang.replay.refusal import REASONS, refusals
 from suanwang.replay.run import Run
-from suanwang.units import GRAMS_PER_KG, JOULES_PER_KWH, SECONDS_PER_HOUR
+from suanwang.units import GRAMS_PER_KG, JOULES_PER_KWH, MILLI_PER_CHIP, SECONDS_PER_HOUR
 
 THRESHOLD_S = 10
 """Shorter runs count as so long in a slowdown."""
 
-WAIT = (pl.col("start_s") - pl.col("submitted_s")).alias("wait_s")
-RAN = (pl.col("end_s") - pl.col("start_s")).alias("ran_s")
-CHIPS = (
-    pl.col("num_nodes")
-    * pl.when(pl.col("chips_per_node") > 0).then("chips_per_node").otherwise(pl.col("cpus_per_node").clip(1))
-).alias("chips_used")
+WAIT = (pl.col("end_s") - pl.col("submitted_s") - pl.col("busy_s")).alias("wait_s")
+"""Before its first attempt, and between them."""
+RAN = pl.when(pl.col("start_s").is_not_null()).then(pl.col("busy_s")).alias("ran_s")
+WHOLE_CHIPS = pl.col("num_nodes") * (
+    pl.when(pl.col("chips_per_node") > 0).then("chips_per_node").otherwise(pl.col("cpus_per_node").clip(1))
+)
+SHARES = WHOLE_CHIPS * pl.col("chip_milli")
+"""In thousandths of chips."""
 BOUNDED_SLOWDOWN = (
     pl.when(pl.col("wait_s").is_not_null())
     .then(pl.max_horizontal(1.0, (pl.col("wait_s") + pl.col("ran_s")) / pl.col("ran_s").clip(THRESHOLD_S)))
@@ -50,7 +52,7 @@ def outcome(run: Run, network: Network) -> pl.DataFrame:
         },
         schema={"at": pl.Int64, "pool": pl.String, "centre": pl.String, "fen": pl.Int64, "watts": pl.Int64},
     )
-    columns = {name: getattr(run.schedule, name) for name in ("start_s", "end_s", "attempts", "lost_s")}
+    columns = {name: getattr(run.schedule, name) for name in ("start_s", "end_s", "attempts", "lost_s", "busy_s")}
     placed = run.frame.with_columns(
         at=pl.Series(run.schedule.pool),
         refused=pl.Series(codes.tolist()).replace_strict(dict(enumerate((None, *REASONS[1:]))), return_dtype=pl.String),
@@ -59,15 +61,30 @@ def outcome(run: Run, network: Network) -> pl.DataFrame:
     known = placed.with_columns(
         pl.when(pl.col(name) != NOWHERE).then(pl.col(name)).alias(name) for name in ("start_s", "end_s")
     )
-    timed = known.join(pools, on="at", how="left", maintain_order="left").with_columns(WAIT, RAN, CHIPS)
-    chip_s = pl.col("chips_used") * pl.col("ran_s")
+    timed = known.join(pools, on="at", how="left", maintain_order="left").with_columns(WAIT, RAN)
+    shared = bool((run.workload.chip_milli < MILLI_PER_CHIP).any())
+    chips, per_chip = (SHARES, MILLI_PER_CHIP) if shared else (WHOLE_CHIPS, 1)  # whole numbers as long as they are
+    used = chips * pl.col("ran_s")
     made = timed.with_columns(
         BOUNDED_SLOWDOWN,
-        chip_s.alias("chip_s"),
-        (chip_s * pl.col("fen") // SECONDS_PER_HOUR).alias("cost_fen"),
-        (chip_s * pl.col("watts") / JOULES_PER_KWH).alias("energy_kwh"),
+        (chips / per_chip if shared else chips).alias("chips_used"),
+        (used / per_chip if shared else used).alias("chip_s"),
+        (used * pl.col("fen") // (SECONDS_PER_HOUR * per_chip)).alias("cost_fen"),
+        (used * pl.col("watts") / (JOULES_PER_KWH * per_chip)).alias("energy_kwh"),
     )
     return _with_tariffs(made, network).drop("at", "fen", "watts", "ran_s")
+
+
+def by_attempt(jobs: pl.DataFrame, run: Run) -> pl.DataFrame:
+    """The jobs of an `outcome`, a row for every attempt: where and when it had its chips."""
+    if run.schedule.stretches is None:
+        return jobs.drop_nulls("start_s")
+    rows, start_s, end_s, pool = run.schedule.stretches
+    pools = pl.DataFrame({"pool": [one.id for one in run.pools], "centre": [one.centre_id for one in run.pools]})
+    where = pools.select(pl.all().gather(pool.tolist()))
+    attempts = where.with_columns(start_s=pl.Series(start_s), end_s=pl.Series(end_s))
+    rest = jobs.drop("pool", "centre", "start_s", "end_s").select(pl.all().gather(rows.tolist()))
+    return rest.hstack(attempts)
 
 
 def _with_tariffs(jobs: pl.DataFrame, network: Network) -> pl.DataFrame:
@@ -99,6 +116,8 @@ AGGREGATES = (
     pl.col("chip_s").sum().alias("chip_s"),
     pl.col("cost_fen").sum().alias("cost_fen"),
     (pl.col("end_s").max() - pl.col("submitted_s").min()).alias("makespan_s"),
+    (pl.col("attempts") - 1).clip(0).sum().alias("preemptions"),
+    (pl.col("lost_s") * pl.col("chips_used")).sum().alias("lost_chip_s"),
 )
 ENERGY = tuple(
     pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
@@ -156,7 +175,7 @@ def by_tenant(jobs: pl.DataFrame) -> pl.DataFrame:
 
     Tenants whose jobs hold chips longest come first; x is null where none started or all took no time.
     """
-    ran_s = pl.col("end_s") - pl.col("start_s")
+    ran_s = pl.col("busy_s")
     served = (pl.col("chips_used") * ran_s).sum() / (pl.col("chips_used") * (ran_s + pl.col("wait_s"))).sum()
     return (
         jobs.group_by("tenant", maintain_order=True)

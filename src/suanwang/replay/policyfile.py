@@ -19,7 +19,7 @@ POLICIES = MappingProxyType(
 )
 """First come, first served without and with backfilling, every job with a reservation, shortest first, by priority."""
 DEFAULT_POLICY = "easy"
-_NOT_IN_A_REPLAY = ("outlook", "quote_ahead", "typical", "preemption")
+_NOT_IN_A_REPLAY = ("outlook", "quote_ahead", "typical")
 _FIELDS = tuple(field.name for field in fields(Policy) if field.name not in _NOT_IN_A_REPLAY)
 
 

@@ -29,8 +29,6 @@ class NewAttempt:
     decision: str
     """The placement with its reasons, as JSON."""
     resume_from: Checkpoint | None
-    max_fen_per_chip_hour: int
-    """What the job's hold covers: a price that rose while the job waited is not passed on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +121,6 @@ async def insert(tx: Connection, attempts: list[NewAttempt], now_s: int) -> None
         [x.expected_end_s for x in a],
         [x.decision for x in a],
         [x.resume_from and to_json(x.resume_from) for x in a],
-        [x.max_fen_per_chip_hour for x in a],
     )
 
 

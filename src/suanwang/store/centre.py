@@ -58,6 +58,7 @@ async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
         pool.offer.max_walltime_s,
         pool.offer.bills_lost_work,
         now_s,
+        list(pool.offer.own_tenants_first),
     )
     if row is not None:
         await tx.execute(_SQL["record_capacity"], pool.id, now_s)
@@ -156,5 +157,7 @@ def _centre(row: Row) -> CentreRecord:
 
 
 def _pool(row: Row) -> Pool:
-    offer = Offer(row["fen_per_chip_hour"], row["max_walltime_s"], row["bills_lost_work"])
+    offer = Offer(
+        row["fen_per_chip_hour"], row["max_walltime_s"], row["bills_lost_work"], tuple(row["own_tenants_first"])
+    )
     return Pool(row["id"], row["centre_id"], row["chip_id"], from_json(row["nodes"], tuple[Node, ...]), offer)

@@ -2,10 +2,10 @@
 
 import math
 import re
-from typing import Any
+from typing import Any, get_args
 from urllib.parse import urlsplit
 
-from suanwang.domain.job import MAX_CHIPS_PER_NODE, GitWorkdir, Objective
+from suanwang.domain.job import MAX_CHIPS_PER_NODE, GitWorkdir, Objective, Within
 from suanwang.errors import InvalidInput
 from suanwang.taskfile.findings import close_to, path, shown
 from suanwang.units import fen_of_yuan, gib
@@ -20,6 +20,7 @@ USES = ("training", "inference", "application")
 _NUMBER = re.compile(r"-?\d{1,9}(\.\d{1,9})?", re.ASCII)
 _CHIP_NAME = re.compile(r"[^\W_][\w. /()-]{0,63}")
 _VOUCHER = re.compile(r"[^\s\x00-\x20]{1,64}")
+_BOOKING = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _CENTRE = re.compile(r"\w[\w.-]{0,63}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
 _GIT_PLACE = re.compile(r"(https?|ssh|git)://[^\s\x00-\x1f]+|[\w.-]+@[\w.-]+:[^\s\x00-\x1f]+")
@@ -189,6 +190,20 @@ def objective(value: str, where: str) -> Objective:
         return Objective(value)
     except ValueError:
         raise InvalidInput(where, value, f"one of {', '.join(Objective)}{_hint(value, tuple(Objective))}") from None
+
+
+def within(value: str, where: str) -> Within:
+    known: tuple[Within, ...] = get_args(Within)
+    for one in known:
+        if one == value:
+            return one
+    raise InvalidInput(where, value, f"one of {', '.join(known)}{_hint(value, known)}")
+
+
+def booking(value: str, where: str) -> str:
+    if not _BOOKING.fullmatch(value):
+        raise InvalidInput(where, value, "the id of a booking: 1 to 63 lower-case letters, digits and dashes")
+    return value
 
 
 def use(value: str, where: str) -> str:

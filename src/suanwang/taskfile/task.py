@@ -170,6 +170,8 @@ def _spec(
         preemptible=ours.read("preemptible", readers.said_yes_or_no, False),
         checkpoint_every_s=ours.read("checkpoint-every", duration_s, 0),
         labels={**resources.labels, **_place_labels(task, findings)},
+        within=ours.read("within", readers.within, "pool"),
+        booking=ours.read("booking", readers.booking, None),
     )
     return spec if resources.max_recoveries is None else replace(spec, max_recoveries=resources.max_recoveries)
 

@@ -6,6 +6,7 @@ from itertools import count
 
 from suanwang.catalogue import read_catalogue
 from suanwang.control import network, schedule, submit, sync
+from suanwang.control.daemon import LIVE_POLICY
 from suanwang.control.network import Joining
 from suanwang.control.schedule import Brain
 from suanwang.domain.centre import Catalogue, Centre, Node, Offer, Pool
@@ -36,7 +37,7 @@ class SmallNetwork:
     db: Database
     now_s: int = START_S
     catalogue: Catalogue = field(default_factory=read_catalogue)
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = LIVE_POLICY
     centres: dict[str, FakeCentre] = field(default_factory=dict)
     brain: Brain | None = None
     _keys: "count[int]" = field(default_factory=count)
@@ -88,14 +89,16 @@ class SmallNetwork:
         chips: int = 8,
         fen_per_chip_hour: int = 1_000,
         provider: dict[str, object] | None = None,
+        own_tenants_first: tuple[str, ...] = (),
+        cabinets: tuple[str, ...] = (),
     ) -> None:
         """A centre joins with one pool, or changes it, or adds one."""
         pool = Pool(
             pool_id or f"{centre_id}-pool",
             centre_id,
             chip,
-            tuple(Node(f"n{i}", chips, 64) for i in range(nodes)),
-            Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY),
+            tuple(Node(f"n{i}", chips, 64, cabinet=cabinets[i] if cabinets else "") for i in range(nodes)),
+            Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY, own_tenants_first=own_tenants_first),
         )
         where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
         joining, owner = Joining(where, (pool,)), f"{centre_id}-org"

@@ -5,7 +5,7 @@ from fractions import Fraction
 from math import log2, log10
 
 from suanwang.domain.centre import Pool
-from suanwang.domain.scheduling.decisions import Decision, Placed, Preempted
+from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Preempted, WindowAnswer
 from suanwang.domain.scheduling.events import (
     Ask,
     AttemptEnded,
@@ -25,41 +25,24 @@ from suanwang.domain.scheduling.events import (
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.quotas import QuotaTree
 from suanwang.units import MILLI_PER_CHIP
+from tests.domain.scheduling.calendar_oracle import Answer, CalendarOracle
 from tests.domain.scheduling.quota_oracle import QuotaOracle, Use
-from tests.domain.scheduling.rooms import SCORES, Attempt, Reservation, Rooms, asked_chips
+from tests.domain.scheduling.rooms import NEVER, SCORES, Attempt, Reservation, asked_chips
 from tests.domain.scheduling.workloads import outlook_facts
 
 
 @dataclass
-class Answer:
-    """What the oracle says of one job. `outlook`: pool -> (variant, code, start, price)."""
-
-    job_id: str
-    code: str
-    pool_id: str | None
-    variant: int = -1
-    nodes: tuple[str, ...] = ()
-    end_s: int = 0
-    price_fen: int = 0
-    outlook: dict[str, tuple[int, str, int | None, int]] = field(default_factory=dict)
-    chips: tuple[tuple[int, ...], ...] = ()
-
-
-@dataclass
-class Oracle(Rooms):
+class Oracle(CalendarOracle):
     unseen: set[str] = field(default_factory=set)
     drained: set[str] = field(default_factory=set)
-    queued: dict[str, Attempt] = field(default_factory=dict)
     said: dict[str, tuple[str, str | None]] = field(default_factory=dict)
     tree: QuotaTree = field(default_factory=QuotaTree)
-    promises: dict[str, tuple[str, int, tuple[str, ...]]] = field(default_factory=dict)
-    """job -> (pool, variant, nodes) that others leave for it, in the order of the decisions."""
     owed: dict[str, tuple[str, int]] = field(default_factory=dict)
     """This pass: job -> (pool, variant) that counts on its quota although it waits."""
 
     # --- events ---
 
-    def apply(self, event: Event) -> None:
+    def apply(self, event: Event) -> None:  # noqa: PLR0912 - a case an event
         match event:
             case PoolSet(pool):
                 self.pools[pool.id] = pool
@@ -102,6 +85,31 @@ class Oracle(Rooms):
                 self.promises[job_id] = (pool_id, variant, nodes)
             case QuotasSet(tree):
                 self.tree = tree
+            case _:
+                self.apply_to_calendar(event)
+
+    # --- own tenants ---
+
+    def goes_first(self, ask: Ask, pool_id: str) -> bool:
+        return ask.tenant_id in self.pools[pool_id].offer.own_tenants_first
+
+    def hold_for_owners(self, policy: Policy) -> None:
+        """In the order of the queue, each at every pool where it goes first."""
+        for attempt in self.in_order(policy):
+            ask = attempt.ask
+            if ask.job_id in self.promises:
+                continue
+            own = [pool_id for pool_id in sorted(self.pools) if self.goes_first(ask, pool_id)]
+            for pool_id in own:
+                _, _, outlook = self.survey(policy, ask)
+                variant, code, start_s, _ = outlook[pool_id]
+                if code == "FITS" and start_s is not None:
+                    self.reserve(policy, ask, pool_id, variant, start_s)
+
+    def give_up_holds(self, ask: Ask) -> None:
+        """Those of owners; what is promised is another matter."""
+        if ask.job_id not in self.promises:
+            self.reservations = [held for held in self.reservations if held.job_id != ask.job_id]
 
     def lose_chips(self, pool: Pool) -> None:
         """Nobody is on chips that are gone."""
@@ -163,14 +171,20 @@ class Oracle(Rooms):
             "NODE_TOO_SMALL": not large,
             "NODE_MEMORY_TOO_SMALL": not remembering,
             "TOO_FEW_NODES": len(remembering) < ask.num_nodes,
+            "NO_CABINET_FITS": not self.enough(ask, pool_id, remembering),
             "WALLTIME_OVER_LIMIT": ask.walltime_s > pool.offer.max_walltime_s,
             "OTHER_CENTRE_PINNED": wanted.centre not in (None, pool.centre_id),
             "CHECKPOINT_ELSEWHERE": ask.only_centre not in (None, pool.centre_id),
             "PRICE_OVER_LIMIT": wanted.max_fen_per_hour is not None and fen_per_hour > wanted.max_fen_per_hour,
             "COST_OVER_BUDGET": ask.max_cost_fen is not None
             and self.price_fen(ask, pool_id, variant) > ask.max_cost_fen,
+            "BOOKING_ELSEWHERE": ask.booking_id in self.bookings
+            and self.bookings[ask.booking_id][0].pool_id != pool_id,
             "POOL_UNSEEN": pool_id in self.unseen,
             "POOL_DRAINED": pool_id in self.drained,
+            "BOOKING_UNKNOWN": ask.booking_id is not None and ask.booking_id not in self.bookings,
+            "BOOKING_NOT_OPEN_TO_TENANT": ask.booking_id in self.bookings
+            and ask.tenant_id not in self.bookings[ask.booking_id][0].tenants,
             "OVER_QUOTA": self.standing(ask, pool_id, variant) == "over",
         }
         return next((code for code, applies in checks.items() if applies), None)
@@ -184,7 +198,11 @@ class Oracle(Rooms):
         fit = {pair: self.price_fen(ask, *pair) for pair, code in refusals.items() if code is None}
         fen_per_s = min(fit.values()) / ask.walltime_s if fit else 0.0
         given_back_s = {pair: self.now_s + (self.standing(ask, *pair) == "lent") for pair in fit}
-        starts_s = {pair: max(self.start_s(ask, *pair), given_back_s[pair]) for pair in fit}
+        starts_s = {pair: self.start_s(ask, *pair) for pair in fit}
+        for pair in [pair for pair in fit if starts_s[pair] == NEVER]:
+            refusals[pair] = "BOOKING_HAS_NO_ROOM"
+            del fit[pair], starts_s[pair]
+        starts_s = {pair: max(starts_s[pair], given_back_s[pair]) for pair in fit}
 
         def rank(pair: tuple[str, int]) -> tuple[float, ...]:
             price, start_s = fit[pair], starts_s[pair]
@@ -210,7 +228,8 @@ class Oracle(Rooms):
                 furthest = max(codes, key=order.index)
                 outlook[pool_id] = (codes.index(furthest), furthest, None, 0)
         told = {code for _, code, _, _ in outlook.values()}
-        why = "NO_POOL_OPEN" if told & {"POOL_UNSEEN", "POOL_DRAINED"} else "NO_POOL_FITS"
+        passing = order[order.index("POOL_UNSEEN") : order.index("OVER_QUOTA")]
+        why = "NO_POOL_OPEN" if told & set(passing) else "NO_POOL_FITS"
         why = "WAITS_FOR_QUOTA" if "OVER_QUOTA" in told else why
         if not fit:
             return None, why, outlook
@@ -296,6 +315,8 @@ class Oracle(Rooms):
     def preempt(self, policy: Policy, ask: Ask, pool_id: str, variant: int) -> list[Answer]:
         """Who leaves for a job that waits: the cheapest first until it fits, and of these only who is needed."""
         terms = policy.preemption
+        if ask.booking_id is not None or (ask.within == "cabinet" and ask.num_nodes > 1):
+            return []
         if terms is None or self.not_before_s.get(pool_id, self.now_s) > self.now_s:
             return []
 
@@ -369,13 +390,17 @@ class Oracle(Rooms):
         self.now_s = now_s
         for event in events:
             self.apply(event)
+        calendar = self.answer_calendar()
         self.reservations, self.not_before_s, self.owed, self.backfill = [], {}, {}, policy.backfill
+        self.bars_s = {}
         self.keep_promises()
+        self.hold_for_owners(policy)
         preempted: list[Answer] = []
-        holders = dict.fromkeys(self.pools, 0)
+        holders = dict.fromkeys([*self.pools, *self.bookings], 0)
         answers, waiting = [], 0
         for attempt in self.in_order(policy):
             ask = attempt.ask
+            self.give_up_holds(ask)
             self.lift(ask.job_id)
             best, why, outlook = self.survey(policy, ask)
             held_at: str | None = None
@@ -400,7 +425,7 @@ class Oracle(Rooms):
                 answer = Answer(ask.job_id, "WAITS_FOR_VICTIMS", pool_id, variant, price_fen=price_fen, outlook=outlook)
                 held_at = pool_id
                 if policy.reservation_depth == 0:
-                    self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), now_s + 1)
+                    self.bar_others(ask, pool_id, now_s + 1)
             elif best is None:
                 answer = Answer(ask.job_id, why, None, outlook=outlook)
             elif best[2] > now_s and self.standing(ask, best[0], best[1]) == "lent":
@@ -421,14 +446,14 @@ class Oracle(Rooms):
                         ask, attempt.number, pool_id, variant, answer.nodes, answer.end_s, chips=chips
                     )
                 else:
-                    held, self.reservations = self.reservations, []
-                    free_now = len(self.fitting(ask, pool_id, variant, now_s, 1))
-                    self.reservations = held
-                    answer.code = "WAITS_BEHIND_OTHERS" if free_now >= ask.num_nodes else "WAITS_FOR_CHIPS"
+                    answer.code = self.why_waits(ask, pool_id, variant)
+                    place = ask.booking_id or pool_id
+                    first = self.goes_first(ask, pool_id)
+                    counts = waiting < policy.reserve_ahead and holders[place] < policy.reservation_depth
                     if policy.reservation_depth == 0:
-                        self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), start_s)
-                    elif waiting < policy.reserve_ahead and holders[pool_id] < policy.reservation_depth:
-                        holders[pool_id] += 1
+                        self.bar_others(ask, pool_id, start_s)
+                    elif counts or first:
+                        holders[place] += counts and (not first or ask.booking_id is not None)
                         self.reserve(policy, ask, pool_id, variant, start_s)
                         held_at = pool_id
                         self.owed[ask.job_id] = (pool_id, variant)
@@ -438,16 +463,53 @@ class Oracle(Rooms):
                 if answer.code != "PLACED":
                     self.said[ask.job_id] = (answer.code, held_at)
         self.reservations, self.not_before_s, self.owed = [], {}, {}
-        return answers + preempted
+        return calendar + answers + preempted
+
+    def bar_others(self, ask: Ask, pool_id: str, start_s: int) -> None:
+        bars, place = (self.not_before_s, pool_id) if ask.booking_id is None else (self.bars_s, ask.booking_id)
+        bars[place] = max(bars.get(place, 0), start_s)
+
+    def why_waits(self, ask: Ask, pool_id: str, variant: int) -> str:
+        wanted, now_s, seconds = ask.variants[variant], self.now_s, ask.walltime_s
+        if ask.booking_id is not None and self.bookings[ask.booking_id][0].start_s > now_s:
+            return "WAITS_FOR_BOOKING"
+        held, self.reservations = self.reservations, []
+        free = [node for node in self.nodes_of(pool_id) if self.fits(wanted, pool_id, node, now_s, 1)]
+        self.reservations = held
+        if len(free) < ask.num_nodes:
+            return "WAITS_FOR_CHIPS"
+        whole_pool = [w for w in self.windows.values() if w.pool_id == pool_id and not w.node_names]
+        if any(window.start_s < now_s + seconds and now_s < window.end_s for window in whole_pool):
+            return "WAITS_FOR_WINDOW"
+        left = [node for node in free if not self.closures(ask.booking_id, pool_id, node.name, now_s, seconds)]
+        if len(left) < ask.num_nodes:
+            booked = any(
+                "booking" in self.closures(ask.booking_id, pool_id, node.name, now_s, seconds) for node in free
+            )
+            if ask.booking_id is not None:
+                return "WAITS_FOR_CHIPS"
+            return "WAITS_BEHIND_BOOKING" if booked else "WAITS_FOR_WINDOW"
+        kept = [node.name for node in left if not self.fits(wanted, pool_id, node, now_s, seconds)]
+        for held_one in self.reservations:
+            owner = self.queued[held_one.job_id].ask
+            overlaps = held_one.start_s < now_s + seconds and now_s < held_one.end_s
+            in_the_way = held_one.pool_id == pool_id and overlaps and set(kept) & set(held_one.nodes)
+            if in_the_way and self.goes_first(owner, pool_id) and not self.goes_first(ask, pool_id):
+                return "WAITS_BEHIND_OWNER"
+        return "WAITS_BEHIND_OTHERS"
 
     def quote(self, policy: Policy, now_s: int, ask: Ask) -> dict[str, tuple[int, str, int | None, int]]:
         self.now_s, self.reservations, self.not_before_s, self.owed, self.backfill = now_s, [], {}, {}, policy.backfill
+        self.bars_s = {}
         self.keep_promises(ask.job_id, may_break=False)
-        held = self.queued.get(ask.job_id)
+        held, promised = self.queued.get(ask.job_id), dict(self.promises)
+        self.promises.pop(ask.job_id, None)
         self.queued[ask.job_id] = Attempt(ask, ask.attempt)
+        self.hold_for_owners(policy)
         in_order = self.in_order(policy)
         ahead = in_order[: [attempt.ask.job_id for attempt in in_order].index(ask.job_id)]
         for attempt in ahead[: policy.quote_ahead + 1]:
+            self.give_up_holds(attempt.ask)
             self.lift(attempt.ask.job_id)
             best, _, _ = self.survey(policy, attempt.ask)
             if best is not None:
@@ -456,11 +518,13 @@ class Oracle(Rooms):
                     self.owed[attempt.ask.job_id] = (pool_id, variant)
                 self.reserve(policy, attempt.ask, pool_id, variant, start_s)
                 if policy.reservation_depth == 0:
-                    self.not_before_s[pool_id] = max(self.not_before_s.get(pool_id, 0), start_s)
+                    self.bar_others(attempt.ask, pool_id, start_s)
         del self.queued[ask.job_id]
         if held is not None:
             self.queued[ask.job_id] = held
+        self.give_up_holds(ask)
         outlook = self.survey(policy, ask)[2]
+        self.promises = promised
         self.reservations, self.not_before_s, self.owed = [], {}, {}
         if len(ahead) <= policy.quote_ahead:
             return outlook
@@ -479,19 +543,31 @@ def refusal_order() -> tuple[str, ...]:
         "NODE_TOO_SMALL",
         "NODE_MEMORY_TOO_SMALL",
         "TOO_FEW_NODES",
+        "NO_CABINET_FITS",
         "WALLTIME_OVER_LIMIT",
         "OTHER_CENTRE_PINNED",
         "CHECKPOINT_ELSEWHERE",
         "PRICE_OVER_LIMIT",
         "COST_OVER_BUDGET",
+        "BOOKING_ELSEWHERE",
         "POOL_UNSEEN",
         "POOL_DRAINED",
+        "BOOKING_UNKNOWN",
+        "BOOKING_NOT_OPEN_TO_TENANT",
+        "BOOKING_HAS_NO_ROOM",
         "OVER_QUOTA",
     )
 
 
 def as_answer(decision: Decision) -> Answer:
     """What the scheduler says, in the oracle's words."""
+    if isinstance(decision, WindowAnswer):
+        return Answer(decision.window_id, decision.reason.code, decision.pool_id)
+    if isinstance(decision, BookingAnswer):
+        b = decision
+        earliest_s = b.reason.facts.get("earliest_start_s", 0)
+        assert isinstance(earliest_s, int)
+        return Answer(b.booking_id, b.reason.code, b.pool_id, nodes=b.node_names, end_s=earliest_s)
     outlook = {} if isinstance(decision, Preempted) else outlook_facts(decision.outlook)
     if isinstance(decision, Placed):
         d = decision

@@ -5,11 +5,13 @@ from fractions import Fraction
 from math import exp
 
 from suanwang.domain.centre import Node, Pool
+from suanwang.domain.scheduling.calendar import Booking, Window
 from suanwang.domain.scheduling.events import Ask, AskVariant
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.units import MILLI_PER_CHIP
 
 HORIZON_S = 5_000
+NEVER = 10**9
 SCORES = ("packing", "clustering", "dot_product", "best_fit_weighted", "fgd")
 
 
@@ -61,6 +63,11 @@ class Rooms:
     backfill: str = "beside"
     gone: set[str] = field(default_factory=set)
     """During a search: attempts that are taken to end just after now."""
+    bookings: dict[str, tuple[Booking, tuple[str, ...]]] = field(default_factory=dict)
+    """Confirmed ones, with their nodes."""
+    windows: dict[str, Window] = field(default_factory=dict)
+    bars_s: dict[str, int] = field(default_factory=dict)
+    """As `not_before_s`, of bookings."""
 
     # --- room ---
 
@@ -121,9 +128,43 @@ class Rooms:
         fitting = [n for n in self.labels(pool_id, node.name) if all(fits(n, room) for room in rooms)]
         return min(fitting, key=lambda label: (rooms[0].left.get(label, 1000), label), default=None)
 
+    def closed_by(self, booking_id: str | None, pool_id: str, name: str, at_s: int) -> str:
+        """What keeps a job off a node in one second by the calendar, or nothing."""
+        if booking_id is not None:
+            booking, nodes = self.bookings[booking_id]
+            if booking.pool_id != pool_id or name not in nodes or not booking.start_s <= at_s < booking.end_s:
+                return "outside"
+        for booking, nodes in self.bookings.values():
+            inside = booking.pool_id == pool_id and name in nodes and booking.start_s <= at_s < booking.end_s
+            if inside and booking.id != booking_id:
+                return "booking"
+        for window in self.windows.values():
+            here = window.pool_id == pool_id and (not window.node_names or name in window.node_names)
+            if here and window.start_s <= at_s < window.end_s:
+                return "window"
+        return ""
+
+    def closures(self, booking_id: str | None, pool_id: str, name: str, start_s: int, seconds: int) -> set[str]:
+        return {self.closed_by(booking_id, pool_id, name, at_s) for at_s in range(start_s, start_s + seconds)} - {""}
+
     def fitting(self, ask: Ask, pool_id: str, variant: int, start_s: int, seconds: int) -> list[Node]:
         wanted = ask.variants[variant]
-        return [n for n in self.nodes_of(pool_id) if self.fits(wanted, pool_id, n, start_s, seconds)]
+        return [
+            n
+            for n in self.nodes_of(pool_id)
+            if not self.closures(ask.booking_id, pool_id, n.name, start_s, seconds)
+            and self.fits(wanted, pool_id, n, start_s, seconds)
+        ]
+
+    def cabinet(self, pool_id: str, node: Node) -> str:
+        """A node without a cabinet is alone."""
+        return node.cabinet or f"of {node.name} alone"
+
+    def enough(self, ask: Ask, pool_id: str, nodes: list[Node]) -> bool:
+        if ask.within == "cabinet" and ask.num_nodes > 1:
+            cabinets = [node.cabinet for node in nodes if node.cabinet]
+            return max((cabinets.count(one) for one in cabinets), default=0) >= ask.num_nodes
+        return len(nodes) >= ask.num_nodes
 
     def share_label(self, wanted: AskVariant, pool_id: str, node: Node, start_s: int, seconds: int) -> int:
         rooms = [self.free(pool_id, node, at_s) for at_s in range(start_s, start_s + seconds)]
@@ -172,13 +213,20 @@ class Rooms:
         return label if label <= 63 else self.whole_chips(pool_id, node)[0]
 
     def start_s(self, ask: Ask, pool_id: str, variant: int) -> int:
+        """NEVER: what is left of its booking has no room for it."""
         first_s = max(self.now_s, self.not_before_s.get(pool_id, self.now_s))
-        for start_s in range(first_s, first_s + HORIZON_S):
+        last_s = first_s + HORIZON_S
+        if ask.booking_id is not None:
+            booking, _ = self.bookings[ask.booking_id]
+            first_s = max(self.now_s, booking.start_s, self.bars_s.get(ask.booking_id, self.now_s))
+            last_s = booking.end_s - ask.walltime_s + 1
+        for start_s in range(first_s, last_s):
             if start_s == self.now_s and self.overtakes(pool_id, ask.walltime_s):
                 continue
-            if len(self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)) >= ask.num_nodes:
+            if self.enough(ask, pool_id, self.fitting(ask, pool_id, variant, start_s, ask.walltime_s)):
                 return start_s
-        raise AssertionError("no start within the horizon")
+        assert ask.booking_id is not None, "no start within the horizon"
+        return NEVER
 
     def overtakes(self, pool_id: str, walltime_s: int) -> bool:
         """Whether a start now is against the policy, even where it delays nobody."""
@@ -201,20 +249,68 @@ class Rooms:
         held = self.reservations
         if start_s == self.now_s and wanted.chip_milli == 1000:  # the fullest by what runs, not by what is promised
             self.reservations = []
+        in_order = policy.placement == "first_fit"
         if policy.placement in SCORES and not later:
             self.reservations = held
-            fitting.sort(key=lambda node: -self.score(policy, ask, pool_id, variant, node))
-        elif policy.placement != "first_fit":
-            fitting.sort(key=fullness)
+            rates = {node.name: (False, -self.score(policy, ask, pool_id, variant, node)) for node in fitting}
+        else:
+            rates = {node.name: (False, 0) if in_order else fullness(node) for node in fitting}
         self.reservations = held
-        chosen = {node.name for node in fitting[: ask.num_nodes]}
+        chosen = self.compact(ask, pool_id, fitting, rates, in_order)
         return [node for node in self.nodes_of(pool_id) if node.name in chosen]
+
+    def compact(
+        self, ask: Ask, pool_id: str, fitting: list[Node], rates: dict[str, tuple[bool, int]], in_order: bool
+    ) -> set[str]:
+        """The names of the best by rate, the least first; on a tie in as few cabinets as can be."""
+        cabinets: dict[str, list[Node]] = {}
+        for node in self.nodes_of(pool_id):
+            cabinets.setdefault(self.cabinet(pool_id, node), [])
+        for node in fitting:
+            cabinets[self.cabinet(pool_id, node)].append(node)
+        levels = sorted(set(rates.values()))
+        number = {rate: self.rate_number(pool_id, rate) for rate in levels}
+        if ask.within == "cabinet" and ask.num_nodes > 1:
+            large = [nodes for nodes in cabinets.values() if len(nodes) >= ask.num_nodes]
+
+            def total(nodes: list[Node]) -> tuple[int, int]:
+                return sum(sorted(number[rates[n.name]] for n in nodes)[: ask.num_nodes]), len(nodes)
+
+            fitting = large[0] if in_order else min(large, key=total)
+            cabinets = {fitting[0].cabinet: fitting}
+        by_cabinet = any(node.cabinet for node in self.pools[pool_id].nodes) and not in_order
+        chosen: set[str] = set()
+        for level in levels:
+            left = ask.num_nodes - len(chosen)
+            here = {name: [n for n in nodes if rates[n.name] == level] for name, nodes in cabinets.items()}
+            count = sum(len(nodes) for nodes in here.values())
+            if count <= left or not by_cabinet:
+                chosen |= {node.name for node in [n for n in fitting if rates[n.name] == level][:left]}
+                continue
+            touched = {name for name, nodes in cabinets.items() if any(n.name in chosen for n in nodes)}
+            while left:
+                suits = {
+                    name: (name not in touched, len(nodes) < left, len(nodes) if len(nodes) >= left else -len(nodes))
+                    for name, nodes in here.items()
+                    if nodes
+                }
+                taken = here.pop(min(suits, key=suits.__getitem__))[:left]
+                chosen |= {node.name for node in taken}
+                left -= len(taken)
+        return chosen
+
+    def rate_number(self, pool_id: str, rate: tuple[bool, int]) -> int:
+        """Rates as one scale: chips that would be opened count as one node more than there can be."""
+        levels = max(node.chips for node in self.nodes_of(pool_id)) + 1
+        return rate[1] + levels * rate[0]
 
     # --- scores ---
 
     def plain_view(self, pool_id: str, node: Node) -> tuple[list[int], int]:
-        """(left of every chip that is not wholly taken, free CPUs) now."""
+        """(left of every chip that is not wholly taken, free CPUs) now, reservations aside."""
+        held, self.reservations = self.reservations, []
         room = self.free(pool_id, node, self.now_s)
+        self.reservations = held
         shared = [room.left.get(chip, 0) for chip in range(node.chips)]
         chips = self.whole_chips(pool_id, node)[: max(0, room.chips)]
         return [1000 if chip in chips else shared[chip] for chip in range(node.chips)], room.cpus

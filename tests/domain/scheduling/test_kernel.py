@@ -14,7 +14,13 @@ from suanwang.domain.rating import estimate_fen
 from suanwang.domain.scheduling.decisions import Placed
 from suanwang.domain.scheduling.events import AttemptEnded, Event, PoolSet
 from suanwang.domain.scheduling.kernel import compiling, entries
-from suanwang.domain.scheduling.kernel.columns import DEMAND, MEMO_SIZE, NEVER, POOL, SIZE
+from suanwang.domain.scheduling.kernel.columns import (
+    DEMAND,
+    MEMO_SIZE,
+    NEVER,
+    POOL,
+    SIZE,
+)
 from suanwang.domain.scheduling.layout import FIRST_PROFILES
 from suanwang.domain.scheduling.policy import CONSERVATIVE, STRICT_FIFO, Policy
 from suanwang.domain.scheduling.scheduler import step

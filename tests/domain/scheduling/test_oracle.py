@@ -2,7 +2,7 @@
 
 from copy import deepcopy
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from suanwang.domain.scheduling.advance import apply_events
@@ -146,7 +146,41 @@ share_bursts = st.tuples(
 )
 
 
+STALE_TIMES: list[tuple[list[tuple[int, int, int, int, bool]], int, list[int]]] = [
+    (
+        [
+            (1, 250, 1, 0, False),
+            (1, 250, 4, 0, False),
+            (1, 250, 4, 0, False),
+            (1, 400, 4, 0, False),
+            (1, 400, 4, 0, False),
+            (1, 1000, 4, 0, False),
+            (1, 1000, 4, 0, False),
+        ],
+        1,
+        [],
+    ),
+    (
+        [
+            (1, 250, 1, 0, False),
+            (1, 250, 1, 0, False),
+            (1, 250, 1, 0, False),
+            (1, 250, 1, 0, False),
+            (1, 250, 1, 0, False),
+            (1, 250, 1, 0, False),
+            (1, 1000, 1, 0, False),
+            (2, 400, 2, 0, False),
+            (1, 250, 1, 0, False),
+        ],
+        1,
+        [],
+    ),
+]
+"""A time that was looked up while a reservation stood was kept as if it would stand for ever."""
+
+
 @settings(LONG, max_examples=60)
+@example(STALE_TIMES, Policy(order="sjf", reserve_ahead=1, reservation_depth=1, quote_ahead=2), 1)
 @given(st.lists(share_bursts, min_size=2, max_size=5), policies, st.sampled_from([1, 1, 2]))
 def test_a_crowd_that_shares_chips(
     story: list[tuple[list[tuple[int, int, int, int, bool]], int, list[int]]], policy: Policy, pool_count: int

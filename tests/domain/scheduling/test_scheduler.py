@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from suanwang.domain.job import Objective
-from suanwang.domain.scheduling.decisions import Decision, Placed, Preempted, Waiting
+from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Waiting, WindowAnswer
 from suanwang.domain.scheduling.events import (
     AttemptEnded,
     AttemptRestored,
@@ -31,7 +31,9 @@ EASY = Policy(order="fcfs")
 def of(decisions: list[Decision]) -> dict[str, str]:
     """job -> where it was placed (pool:node,node), or the code of its waiting."""
     return {
-        d.job_id: f"{d.pool_id}:{','.join(d.node_names)}" if isinstance(d, Placed) else d.reason.code for d in decisions
+        d.job_id: f"{d.pool_id}:{','.join(d.node_names)}" if isinstance(d, Placed) else d.reason.code
+        for d in decisions
+        if not isinstance(d, BookingAnswer | WindowAnswer)
     }
 
 
@@ -301,7 +303,7 @@ def test_a_replay_may_do_without_outlooks() -> None:
     events: list[Event] = [*TWO_POOLS, wide("a"), wide("b"), wide("c"), narrow("d", 9)]
     told, brief = (step(State(), Policy(outlook=outlook), 0, [*events]) for outlook in (True, False))
     assert of(told) == of(brief)
-    assert [d.outlook for d in brief if not isinstance(d, Preempted)] == [()] * 4
+    assert [d.outlook for d in brief if isinstance(d, Placed | Waiting)] == [()] * 4
 
 
 # --- pools that come, go, grow and shrink ---

@@ -155,7 +155,10 @@ class Story:
     queued: int = 0
 
     def opening(self) -> list[Event]:
-        return [PoolSet(self.data.draw(pools(pool_id))) for pool_id in POOL_IDS[: self.data.draw(st.integers(1, 3))]]
+        return [PoolSet(self.some_pool(pool_id)) for pool_id in POOL_IDS[: self.data.draw(st.integers(1, 3))]]
+
+    def some_pool(self, pool_id: str) -> Pool:
+        return self.data.draw(pools(pool_id))
 
     def next_events(self, live: dict[str, Placed], asked: dict[str, Ask], pool_ids: list[str]) -> list[Event]:
         """`live`: what was placed and is not over; `asked`: the latest ask of every job ever queued."""
@@ -179,7 +182,7 @@ class Story:
     def about_a_pool(self, pool_id: str) -> Event:
         kind = self.data.draw(st.sampled_from(["set", "unseen", "seen", "drained", "open"]))
         if kind == "set":
-            return PoolSet(self.data.draw(pools(pool_id)))
+            return PoolSet(self.some_pool(pool_id))
         if kind in ("seen", "unseen"):
             return PoolSeen(pool_id, kind == "seen")
         return PoolDrained(pool_id, kind == "drained")

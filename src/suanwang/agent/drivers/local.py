@@ -133,7 +133,7 @@ class LocalDriver:
 
     def _free_chips(self, order: RunOrder) -> list[tuple[int, ...]]:
         """The lowest free indices on every node of the order. Raises Failed while another attempt still holds them."""
-        for key in [key for key in self._held if _ended_of(_read(self.runs / str(key) / runner.EXIT))]:
+        for key in [key for key in self._held if self._end(self.runs / str(key))]:
             del self._held[key]
         chosen = []
         for node in self._pools[order.pool_id].nodes:
@@ -245,7 +245,7 @@ class LocalDriver:
 
     def _look(self, folder: Path) -> Observation | None:
         """None for an attempt that was prepared at most."""
-        if (ended := _ended_of(_read(folder / runner.EXIT))) is not None:
+        if (ended := self._end(folder)) is not None:
             return ended
         start = _read(folder / runner.START)
         if start is None:
@@ -255,6 +255,11 @@ class LocalDriver:
         if self._lives(start):
             return Observation(phase=Phase.RUNNING, started_s=start["started_s"])
         return self._close_lost(folder, start)
+
+    def _end(self, folder: Path) -> Observation | None:
+        """None while its supervisor lives, whatever is written: a job can write the record of its own end."""
+        ended = _ended_of(_read(folder / runner.EXIT))
+        return None if ended is None or self._lives(_read(folder / runner.START) or {}) else ended
 
     def _lives(self, start: dict[str, Any]) -> bool:
         if start.get("boot_id") != self._boot_id:
@@ -298,7 +303,7 @@ class LocalDriver:
     def stop(self, key: AttemptKey) -> None:
         folder = self._folder(key)
         folder.mkdir(exist_ok=True, mode=0o700)
-        if _ended_of(_read(folder / runner.EXIT)) is not None:
+        if self._end(folder) is not None:
             return
         (folder / runner.STOP).touch(mode=0o600)
         start = _read(folder / runner.START)

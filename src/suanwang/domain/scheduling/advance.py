@@ -4,6 +4,14 @@ from collections.abc import Callable, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from suanwang.domain.scheduling.calendar import (
+    BookingRemoved,
+    BookingRestored,
+    BookingSet,
+    WindowRemoved,
+    WindowRestored,
+    WindowSet,
+)
 from suanwang.domain.scheduling.events import (
     AttemptEnded,
     AttemptLeaving,
@@ -113,6 +121,12 @@ _ON: MappingProxyType[type, Callable[[State, Any], None]] = MappingProxyType(
         NodesPromised: _on_promised,
         QuotasSet: _on_quotas_set,
         UsageKnown: _on_usage_known,
+        BookingSet: lambda state, event: state.calendar.ask(event.booking),
+        BookingRemoved: lambda state, event: state.calendar.remove_booking(event.booking_id),
+        BookingRestored: lambda state, event: state.calendar.confirm(event.booking, event.node_names),
+        WindowSet: lambda state, event: state.calendar.announce(event.window),
+        WindowRemoved: lambda state, event: state.calendar.remove_window(event.window_id),
+        WindowRestored: lambda state, event: state.calendar.set_window(event.window),
     }
 )
 

@@ -34,6 +34,7 @@ def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
         and bool(np.all(workload.num_nodes == 1))
         and bool(np.all(workload.cpus_per_node == 0))
         and bool(np.all(workload.chip_milli == MILLI_PER_CHIP))
+        and (workload.memory_mib is None or all(pool.nodes[0].memory_mib is None for pool in pools))
     )
 
 
@@ -91,12 +92,14 @@ class CountedRun:
         c = self._memory
         placed = c.pool != NOWHERE
         rows = np.minimum(c.pool, len(c.run_s) - 1)
+        busy_s = np.where(placed, c.run_s[rows, np.arange(len(rows))], 0)
         return Schedule(
             start_s=c.start_s,
-            end_s=np.where(placed, c.start_s + c.run_s[rows, np.arange(len(rows))], -1),
+            end_s=np.where(placed, c.start_s + busy_s, -1),
             pool=np.where(placed, self._numbers[c.pool], NOWHERE),
             attempts=placed.astype(np.int64),
             lost_s=np.zeros(len(c.pool), np.int64),
+            busy_s=busy_s,
         )
 
 

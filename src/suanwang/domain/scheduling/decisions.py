@@ -67,4 +67,24 @@ class Preempted:
     reason: Reason
 
 
-Decision: TypeAlias = Placed | Waiting | Preempted
+@dataclass(frozen=True, slots=True)
+class BookingAnswer:
+    """What became of a booking: confirmed on these nodes, refused, or no longer with the nodes it had."""
+
+    booking_id: str
+    pool_id: str
+    confirmed: bool
+    node_names: tuple[str, ...]
+    reason: Reason
+
+
+@dataclass(frozen=True, slots=True)
+class WindowAnswer:
+    """A window stands; its facts name the jobs and bookings that are in its way."""
+
+    window_id: str
+    pool_id: str
+    reason: Reason
+
+
+Decision: TypeAlias = Placed | Waiting | Preempted | BookingAnswer | WindowAnswer

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from suanwang.domain.centre import Pool
-from suanwang.domain.job import Objective
+from suanwang.domain.job import Objective, Within, check_within
+from suanwang.domain.scheduling.calendar import CalendarEvent
 from suanwang.domain.scheduling.quotas import QuotaTree
 from suanwang.errors import InvalidInput
 from suanwang.units import MILLI_PER_CHIP
@@ -79,8 +80,13 @@ class Ask:
     """When it should have ended, for the order by deadlines; nothing else knows of it."""
     checkpoint_every_s: int = 0
     """How often it saves its work, from its start on. 0: whoever ends it early loses all of the attempt."""
+    booking_id: str | None = None
+    """It runs in this booking and nowhere else."""
+    within: Within = "pool"
+    """cabinet: all nodes of the gang in one cabinet, or not at all."""
 
     def __post_init__(self) -> None:
+        check_within(self.within)
         for name in ("preemptions", "checkpoint_every_s"):
             if getattr(self, name) < 0:
                 raise InvalidInput(name, getattr(self, name), "0 or more")
@@ -221,4 +227,5 @@ Event: TypeAlias = (
     | NodesPromised
     | QuotasSet
     | UsageKnown
+    | CalendarEvent
 )

@@ -8,7 +8,8 @@ import numpy.typing as npt
 
 from suanwang.domain.scheduling.events import AskVariant
 from suanwang.domain.scheduling.kernel import entries
-from suanwang.domain.scheduling.kernel.columns import NODE, PLACEMENT, SIZE, Array
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import NODE, SIZE, Array
 from suanwang.domain.scheduling.kernel.filling import BLOCK, NO_FIT, Board
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import set_placement
@@ -57,7 +58,7 @@ def fill_up(
         state.tables.size[SIZE.placement] = PLACEMENT.drawn
     rows = np.array([_row(state, kind) for kind in kinds], np.int64).reshape(-1, 5).T.copy()
     picked = np.empty((2, len(arrivals)), np.int64)
-    board = _board(state, order, len(kinds), len(arrivals))
+    board = _board(state, order, len(kinds))
     if anew:
         placed = entries.fill_up_anew(state.tables, board, rows, arrivals, picked)
     else:
@@ -71,7 +72,7 @@ def _row(state: State, kind: AskVariant) -> tuple[int, ...]:
     return accepts, kind.whole_chips, kind.cpus_per_node, kind.share_milli, kind.memory_mib_per_node
 
 
-def _board(state: State, order: Array, kinds: int, jobs: int) -> Board:
+def _board(state: State, order: Array, kinds: int) -> Board:
     t, nodes = state.tables, len(order)
     what_matters = [NODE.pool, NODE.chips, NODE.cpus, NODE.memory_mib, NODE.free_chips, NODE.free_cpus]
     used = np.where(t.nodes[NODE.claim] >= 0, np.arange(nodes), -1)
@@ -83,8 +84,9 @@ def _board(state: State, order: Array, kinds: int, jobs: int) -> Board:
         scores=_scores(kinds, nodes),
         best=_scores(kinds, -(-nodes // BLOCK)),
         seen=np.full(kinds, -1, np.int64),
-        changed=np.empty(jobs, np.int64),
         touched=np.full(nodes, -1, np.int64),
+        older=np.full(nodes, -1, np.int64),
+        newer=np.full(nodes, -1, np.int64),
     )
 
 

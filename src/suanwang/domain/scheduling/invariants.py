@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, MAX_SHARED_CHIPS, NODE, POOL, SIZE, Tables
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    MAX_SHARED_CHIPS,
+    NODE,
+    POOL,
+    SIZE,
+    Tables,
+)
 from suanwang.units import MILLI_PER_CHIP
 
 

@@ -7,11 +7,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.kernel.columns import (
     ASKED,
+    BOOKING,
     BRANCH,
     BRIEF,
+    CABINET,
     CLAIM,
+    CLOSURE,
     DEMAND,
     FACTOR,
     HOLD,
@@ -27,6 +31,7 @@ from suanwang.domain.scheduling.kernel.columns import (
     ROW,
     SHAPE,
     SIZE,
+    WINDOW,
     Array,
     Tables,
 )
@@ -86,6 +91,12 @@ def empty_tables() -> Tables:
         promises=table(PROMISE),
         victims=none,
         preempted=table(PREEMPTED),
+        closures=table(CLOSURE),
+        windows=table(WINDOW),
+        bookings=table(BOOKING),
+        cabinets=table(CABINET),
+        by_cabinet=none,
+        owns=np.zeros((0, 0), np.int64),
     )
 
 
@@ -155,6 +166,29 @@ def place_nodes(t: Tables, sizes: Sequence[Array], moved: Array) -> Tables:
     )
     fill(t)
     return keep_profiles(t, int(t.size[SIZE.demands]))
+
+
+def place_cabinets(t: Tables, pools: Sequence[Pool]) -> Tables:
+    """Number the cabinets of all pools, by their first node. A node without one is alone, as in a cabinet of its own.
+
+    Pools that name no cabinet have none. A node that vanished under an allocation is alone.
+    """
+    sizes, by_cabinet = list[int](), list[int]()
+    t.nodes[NODE.cabinet] = -1
+    for number, pool in enumerate(pools):
+        first, found = int(t.pools[POOL.node, number]), dict[str | int, list[int]]()
+        if any(node.cabinet for node in pool.nodes):
+            for at in range(int(t.pools[POOL.nodes, number])):
+                name = pool.nodes[at].cabinet if at < len(pool.nodes) else ""
+                found.setdefault(name or at, []).append(first + at)
+        t.pools[POOL.cabinet, number], t.pools[POOL.cabinets, number] = len(sizes), len(found)
+        for nodes in found.values():
+            t.nodes[NODE.cabinet, nodes] = len(sizes)
+            sizes.append(len(nodes))
+            by_cabinet += nodes
+    cabinets = np.zeros((len(CABINET), len(sizes)), np.int64)
+    cabinets[CABINET.node], cabinets[CABINET.nodes] = _stretches(sizes), sizes
+    return t._replace(cabinets=cabinets, by_cabinet=np.array(by_cabinet, np.int64))
 
 
 def keep_profiles(t: Tables, demands: int) -> Tables:

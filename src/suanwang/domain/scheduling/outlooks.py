@@ -11,7 +11,8 @@ import numpy as np
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.decisions import PoolOutlook
 from suanwang.domain.scheduling.events import Ask
-from suanwang.domain.scheduling.kernel.columns import CODE, JOB, OUTLOOK, Array
+from suanwang.domain.scheduling.kernel.codes import CODE
+from suanwang.domain.scheduling.kernel.columns import JOB, OUTLOOK, Array
 from suanwang.domain.scheduling.reasons import Facts, Shapes, pool_outlook
 from suanwang.domain.scheduling.state import State
 

@@ -1,5 +1,6 @@
 """The kernel's numbers as codes and facts that people and programs can read."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
@@ -9,7 +10,8 @@ from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.decisions import PoolOutlook, Reason
 from suanwang.domain.scheduling.events import Ask, AskVariant
-from suanwang.domain.scheduling.kernel.columns import CODE, MAX_SHARED_CHIPS, PREEMPTED, RIGHT
+from suanwang.domain.scheduling.kernel.codes import CODE, RIGHT
+from suanwang.domain.scheduling.kernel.columns import MAX_SHARED_CHIPS, PREEMPTED
 from suanwang.units import MIB_PER_GIB, MILLI_PER_CHIP, chips_of_milli
 
 CODES = tuple(name.upper() for name in CODE._fields)
@@ -107,9 +109,23 @@ def _count_facts(ask: Ask, wanted: AskVariant, shapes: Shapes) -> Facts:
     return {"fitting_nodes": fitting, "wanted_nodes": ask.num_nodes}
 
 
+def _cabinet_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
+    """A node without a cabinet is alone."""
+    large = Counter(
+        node.cabinet
+        for node in pool.nodes
+        if _is_large_enough(wanted, node.chips, node.cpus)
+        and (node.memory_mib is None or node.memory_mib >= wanted.memory_mib_per_node)
+    )
+    del large[""]
+    return {"largest_cabinet": max(large.values(), default=1), "wanted_nodes": ask.num_nodes}
+
+
+_BOOKING_CODES = frozenset({CODE.booking_unknown, CODE.booking_not_open_to_tenant, CODE.booking_has_no_room})
 _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Facts]] = MappingProxyType(
     {
         CODE.chip_mismatch: lambda ask, wanted, pool, fen: {"chip": pool.chip_id, "wanted": sorted(wanted.chip_ids)},
+        CODE.no_cabinet_fits: lambda ask, wanted, pool, fen: _cabinet_facts(ask, wanted, pool),
         CODE.walltime_over_limit: lambda ask, wanted, pool, fen: {
             "max_walltime_s": pool.offer.max_walltime_s,
             "wanted_walltime_s": ask.walltime_s,
@@ -123,6 +139,8 @@ _REFUSAL_FACTS: MappingProxyType[int, Callable[[Ask, AskVariant, Pool, int], Fac
         CODE.cost_over_budget: lambda ask, wanted, pool, fen: {"price_fen": fen, "max_cost_fen": ask.max_cost_fen},
         CODE.pool_unseen: lambda ask, wanted, pool, fen: {"centre": pool.centre_id},
         CODE.pool_drained: lambda ask, wanted, pool, fen: {"centre": pool.centre_id},
+        CODE.booking_elsewhere: lambda ask, wanted, pool, fen: {"booking_id": ask.booking_id},
+        **dict.fromkeys(_BOOKING_CODES, lambda ask, wanted, pool, fen: {"booking_id": ask.booking_id}),
     }
 )
 """The two sides that do not meet: what the job asks for, and what the pool has."""
@@ -161,6 +179,6 @@ def pool_outlook(
     else:
         milli = wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
         facts = {**quota, "wanted_chips": chips_of_milli(milli)}
-    passing = code in {CODE.pool_unseen, CODE.pool_drained, CODE.over_quota}
+    passing = code in {CODE.pool_unseen, CODE.pool_drained, CODE.over_quota, *_BOOKING_CODES}
     price_fen = prices_fen[variant] if passing else None
     return PoolOutlook(pool.id, variant, False, Reason(CODES[code], facts), None, None, price_fen)

@@ -9,12 +9,14 @@ import numpy as np
 
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.advance import apply_events
+from suanwang.domain.scheduling.booking import answer_calendar
+from suanwang.domain.scheduling.causes import cause_facts
 from suanwang.domain.scheduling.decisions import Decision, Placed, PoolOutlook, Preempted, Reason, Waiting
 from suanwang.domain.scheduling.events import Ask, Event
-from suanwang.domain.scheduling.kernel import columns, entries
+from suanwang.domain.scheduling.kernel import codes, entries
+from suanwang.domain.scheduling.kernel.codes import CODE
 from suanwang.domain.scheduling.kernel.columns import (
     ANSWER,
-    CODE,
     FACTOR,
     JOB,
     NODE,
@@ -33,13 +35,13 @@ from suanwang.domain.scheduling.tenancy import set_half_life
 from suanwang.domain.scheduling.typical import typical
 
 ORDERS: MappingProxyType[Order, int] = MappingProxyType(
-    {order: columns.ORDER._asdict()[order] for order in get_args(Order)}
+    {order: codes.ORDER._asdict()[order] for order in get_args(Order)}
 )
 BACKFILLS: MappingProxyType[Backfill, int] = MappingProxyType(
-    {backfill: columns.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
+    {backfill: codes.BACKFILL._asdict()[backfill] for backfill in get_args(Backfill)}
 )
 PLACEMENTS: MappingProxyType[Placement, int] = MappingProxyType(
-    {name: getattr(columns.PLACEMENT, name) for name in get_args(Placement)}
+    {name: getattr(codes.PLACEMENT, name) for name in get_args(Placement)}
 )
 
 
@@ -52,7 +54,7 @@ def step(state: State, policy: Policy, now_s: int, events: Sequence[Event]) -> l
     set_policy(state, policy, now_s)
     _set_terms(state, policy, now_s)
     apply_events(state, events)
-    return _plan(state, policy, now_s)
+    return answer_calendar(state, now_s) + _plan(state, policy, now_s)
 
 
 def _set_terms(state: State, policy: Policy, now_s: int) -> None:
@@ -76,11 +78,11 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     NOT_FORESEEN. The state stays as it is.
     """
     set_policy(state, policy, now_s)
-    state.flush()
     set_placement(state, policy)
-    _reserve_holds(state, policy, whole_queue=True)
     waiting = state.jobs.get(ask.job_id)
     job = state.add_job(ask, ask.attempt)
+    state.flush()  # it may name a booking that nobody named before
+    _reserve_holds(state, policy, quoted=ask)
     state.tables.jobs[JOB.arrival, job.slot] = 0  # before itself, if it waits already
     outlook = np.empty((len(OUTLOOK), len(state.pools)), np.int64)
     fifo, first_fit = policy.reservation_depth == STRICT_FIFO, policy.placement == "first_fit"
@@ -112,12 +114,15 @@ def set_placement(state: State, policy: Policy) -> None:
     state.typical_jobs = policy.typical
 
 
-def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> None:
-    """Room for the reservations of a pass: one per waiting job, as deep as the policy allows."""
+def _reserve_holds(state: State, policy: Policy, quoted: Ask | None = None) -> None:
+    """Room for the reservations of a pass: one per waiting job, as deep as the policy allows, and one more at each pool
+    where it goes first. A quote has one for everybody, whatever the depth."""
     t = state.tables
     largest_pool = int(t.pools[POOL.nodes, : len(state.pools)].max(initial=0))
-    deepest = state.queued_nodes if whole_queue else policy.reservation_depth * len(state.pools) * largest_pool
-    needed = min(state.queued_nodes, deepest)
+    needed = state.queued_nodes
+    if quoted is None and not state.has_owners:
+        places = len(state.pools) + t.bookings.shape[1]
+        needed = min(state.queued_nodes, policy.reservation_depth * places * largest_pool)
     if t.size[SIZE.min_gap] or t.size[SIZE.promises]:  # whoever waits can have a promise
         needed, placed = 2 * state.queued_nodes, len(state.jobs)
         t = t._replace(
@@ -125,6 +130,8 @@ def _reserve_holds(state: State, policy: Policy, whole_queue: bool = False) -> N
             victims=grown(t.victims, 0, placed),
             preempted=grown(t.preempted, 1, placed),
         )
+    if state.has_owners:
+        needed += (state.queued_nodes + (quoted.num_nodes if quoted else 0)) * int(t.size[SIZE.owned_pools])
     state.tables = t._replace(holds=grown(t.holds, 1, needed))
 
 
@@ -192,6 +199,8 @@ def _waiting_reason(
     if code == CODE.waits_for_quota:
         limited = pool or state.pools[state.first_pool_over_quota(ask)]
         reason.facts.update(state.quota_facts(ask, limited))
+    if pool is not None:
+        reason.facts.update(cause_facts(state, ask, pool, code))
     return reason
 
 

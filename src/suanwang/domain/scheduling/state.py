@@ -28,33 +28,33 @@ from suanwang.domain.scheduling.events import (
     UsageKnown,
 )
 from suanwang.domain.scheduling.invariants import check_tables, ensure
-from suanwang.domain.scheduling.kernel import columns, entries
+from suanwang.domain.scheduling.kernel import codes, entries
+from suanwang.domain.scheduling.kernel.codes import CODE, OP_KIND
 from suanwang.domain.scheduling.kernel.columns import (
     BRANCH,
     CLAIM,
-    CODE,
     JOB,
     MAX_SHARED_CHIPS,
     MAX_SIZES,
     NEVER,
     NODE,
     OP,
-    OP_KIND,
     POOL,
     SIZE,
     TIE_WORDS,
 )
-from suanwang.domain.scheduling.layout import empty_tables, grown, place_nodes
+from suanwang.domain.scheduling.layout import empty_tables, grown, place_cabinets, place_nodes
 from suanwang.domain.scheduling.policy import TypicalJob
 from suanwang.domain.scheduling.quotas import QuotaTree
+from suanwang.domain.scheduling.standing import Calendar, lay_calendar, owners_of
 from suanwang.domain.scheduling.tenancy import Tenancy
 
 ID_WORDS = TIE_WORDS - 1
 OBJECTIVES = MappingProxyType(
     {
-        Objective.CHEAPEST: columns.OBJECTIVE.cheapest,
-        Objective.SOONEST: columns.OBJECTIVE.soonest,
-        Objective.BALANCED: columns.OBJECTIVE.balanced,
+        Objective.CHEAPEST: codes.OBJECTIVE.cheapest,
+        Objective.SOONEST: codes.OBJECTIVE.soonest,
+        Objective.BALANCED: codes.OBJECTIVE.balanced,
     }
 )
 
@@ -116,6 +116,10 @@ class State:
         """Sum over jobs that wait: how many claims and holds a pass can need."""
         self.queued_small_nodes = 0
         """The part of it that may need no whole chip."""
+        self.calendar = Calendar()
+        self.pools_told = False
+        """Nodes of a pool came or went since the last step."""
+        self._owners: dict[str, int] = {}
         self._centres: dict[str, int] = {}
         self._sizes: dict[tuple[int, ...], int] = {}
         self._kinds: dict[frozenset[str], int] = {}
@@ -145,7 +149,7 @@ class State:
                 self.tables.matches[kind, number] = pool.chip_id in chip_ids
         return kind
 
-    def _new_rows(self, variants: Sequence[AskVariant]) -> int:
+    def _new_rows(self, variants: Sequence[AskVariant], booking: int) -> int:
         """Columns for the variants of a job: the first of so many that lie together."""
         free = self._free_rows.get(len(variants))
         if free:
@@ -170,6 +174,7 @@ class State:
                 fen,
                 variant.share_milli,
                 variant.memory_mib_per_node,
+                booking,
             )
         return first
 
@@ -212,7 +217,7 @@ class State:
             ask.submitted_s,
             OBJECTIVES[ask.objective],
             ask.ordered,
-            self._new_rows(ask.variants),
+            self._new_rows(ask.variants, self.calendar.name(ask.booking_id)),
             len(ask.variants),
             self.centre_number(ask.only_centre),
             NEVER if ask.max_cost_fen is None else min(ask.max_cost_fen, NEVER),
@@ -227,6 +232,9 @@ class State:
             ask.checkpoint_every_s,
             *(-1,) * (JOB.owed_row + 1 - JOB.leaving),
             NEVER if ask.deadline_s is None else min(ask.deadline_s, NEVER),
+            ask.within == "cabinet",
+            self._owners.get(ask.tenant_id, -1),
+            self.calendar.admits(ask),
         )
         job = self.job_at[slot] = Job(ask, attempt, slot)
         return job
@@ -237,6 +245,7 @@ class State:
         self._free_rows.setdefault(variants, []).append(int(self.tables.jobs[JOB.row, job.slot]))
         self._free_slots.append(job.slot)
         self.job_at[job.slot] = None
+        self.calendar.unname(job.ask.booking_id)
 
     def _op(
         self,
@@ -261,6 +270,11 @@ class State:
         for job in self._leaving:
             self.drop_columns(job)
         self._leaving = []
+        if self.calendar.moved:
+            self.tables = lay_calendar(self.tables, self.calendar, self.pool_index, self.node_names)
+            for job in self.jobs.values():
+                if job.ask.booking_id is not None:
+                    self.tables.jobs[JOB.admitted, job.slot] = self.calendar.admits(job.ask)
         if self._nodes_told:
             self._nodes_told = False
             free = self.tables.nodes[[NODE.free_chips, NODE.free_cpus, NODE.free_memory_mib]]
@@ -422,7 +436,19 @@ class State:
         t.pools[POOL.max_walltime_s, number] = pool.offer.max_walltime_s
         for chip_ids, kind in self._kinds.items():
             t.matches[kind, number] = pool.chip_id in chip_ids
+        self._set_owners()
         self._op(OP_KIND.rematch, pool=number)
+
+    def _set_owners(self) -> None:
+        """Who goes first where, as the offers say it now."""
+        if not self._owners and not any(pool.offer.own_tenants_first for pool in self.pools):
+            return
+        t = self.tables
+        self._owners, owns = owners_of(self.pools, t.pools.shape[1])
+        t.size[SIZE.owned_pools] = owns.any(axis=0).sum()
+        for job in self.jobs.values():
+            t.jobs[JOB.owner, job.slot] = self._owners.get(job.ask.tenant_id, -1)
+        self.tables = t._replace(owns=owns)
 
     def _add_pool(self, pool: Pool) -> None:
         self.pools.append(pool)
@@ -464,8 +490,8 @@ class State:
                 sizes.append(t.nodes[[NODE.chips, NODE.cpus, NODE.memory_mib], old])
             start += sizes[-1].shape[1]
         self.node_names[number] = names
-        self.tables = place_nodes(t, sizes, moved)
-        self._nodes_told = True
+        self.tables = place_cabinets(place_nodes(t, sizes, moved), self.pools)
+        self._nodes_told = self.pools_told = self.calendar.moved = True
 
     def set_mark(self, pool_id: str, column: int, value: bool) -> None:
         self.tables.pools[column, self.pool_index[pool_id]] = value
@@ -491,6 +517,14 @@ class State:
         ids = [self.pools[number].id for number in t.pools[POOL.in_order, : len(self.pools)]]
         ensure(ids == sorted(self.pool_index), "pools are in order", ids)
         check_tables(t, live, {node for node in range(t.nodes.shape[1]) if self.node_at(node) in self.overfull})
+
+    @property
+    def has_owners(self) -> bool:
+        """Whether some pool's own tenants go first there."""
+        return bool(self._owners)
+
+    def pool(self, pool_id: str) -> Pool:
+        return self.pools[self.pool_index[pool_id]]
 
     def node_at(self, node: int) -> tuple[int, str]:
         """(pool, name) of a node's columns."""
@@ -533,6 +567,7 @@ class State:
                 yield PoolSeen(pool.id, False)
             if t.pools[POOL.drained, number]:
                 yield PoolDrained(pool.id, True)
+        yield from self.calendar.events()
         for job_id in sorted(self.jobs):
             job = self.jobs[job_id]
             if job.placed:

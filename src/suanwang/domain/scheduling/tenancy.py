@@ -5,7 +5,13 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from suanwang.domain.scheduling.kernel import entries
-from suanwang.domain.scheduling.kernel.columns import BRANCH, LIMIT, NEVER, SIZE, Tables
+from suanwang.domain.scheduling.kernel.columns import (
+    BRANCH,
+    LIMIT,
+    NEVER,
+    SIZE,
+    Tables,
+)
 from suanwang.domain.scheduling.layout import grown
 from suanwang.domain.scheduling.quotas import Branch, Quota, QuotaTree
 from suanwang.units import MILLI_PER_CHIP, chips_of_milli

@@ -44,7 +44,13 @@ class Workload:
     """Sets of chip ids: any chip of the set will do."""
     centres: tuple[str, ...]
     memory_mib: Array | None = None
-    """Of each node. Carried along: the step does not count memory."""
+    """Of each node; nodes that do not say what they have find enough."""
+    preemptible: Array | None = None
+    """1: an attempt may be told to leave for another job."""
+    checkpoint_every_s: Array | None = None
+    """How often an attempt saves its work, from its start on; 0: never."""
+    deadline_s: Array | None = None
+    """When it should have ended, for the order by deadlines."""
     run_s_at: Mapping[str, Array] = field(default_factory=dict)
     """Pool id -> `run_s` there, for pools where it differs: other chips, or an input that has to come first."""
 
@@ -90,3 +96,7 @@ class Schedule:
     """How often it was started."""
     lost_s: Array
     """Run time that preemptions threw away, since the last checkpoint of each."""
+    busy_s: Array
+    """For how long it had its chips, in all its attempts."""
+    stretches: Array | None = None
+    """[row, start, end, pool] of every attempt, where some jobs had several."""

@@ -3,7 +3,7 @@
 import polars as pl
 
 from suanwang.i18n import _
-from suanwang.replay.measures import by_pool
+from suanwang.replay.measures import by_attempt, by_pool
 from suanwang.replay.report.curves import BINS, mean_in_use, time_edges
 from suanwang.replay.report.figure import (
     Figure,
@@ -34,7 +34,7 @@ def use(jobs: pl.DataFrame, run: Run, begin_s: int, end_s: int) -> Figure:
     for pool in counted:
         sizes[pool.centre_id] = sizes.get(pool.centre_id, 0) + pool.chips
     names, rest = largest(sizes)
-    ran = jobs.filter(pl.col("pool").is_in([pool.id for pool in counted]))
+    ran = by_attempt(jobs, run).filter(pl.col("pool").is_in([pool.id for pool in counted]))
     edges_s = time_edges(begin_s, end_s)
     x = moments((edges_s[1:] + edges_s[:-1]) / 2, run.epoch_s)
     series = []

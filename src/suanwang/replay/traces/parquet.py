@@ -5,14 +5,24 @@ from pathlib import Path
 import polars as pl
 
 from suanwang.errors import InvalidInput
-from suanwang.replay.traces.trace import COLUMNS, EPOCH_KEY, INPUT, MOST, RUN_ON, WHOLE_CHIP, Trace
+from suanwang.replay.traces.trace import (
+    COLUMNS,
+    DEADLINE,
+    EPOCH_KEY,
+    FURTHER,
+    MOST,
+    PREEMPTIBLE,
+    RUN_ON,
+    WHOLE_CHIP,
+    Trace,
+)
 
 LEAST = {
     "submitted_s": 0, "run_s": 0, "walltime_s": 0, "num_nodes": 1, "chips_per_node": 0, "chip_milli": 1,
     "cpus_per_node": 0, "memory_mib": 0, "priority": -MOST,
 }  # fmt: skip
-MOST_OF = {"chip_milli": WHOLE_CHIP}
-MAY_BE_NULL = frozenset({"chips", "home"})
+MOST_OF = {"chip_milli": WHOLE_CHIP, PREEMPTIBLE: 1}
+MAY_BE_NULL = frozenset({"chips", "home", DEADLINE})
 OPTIONAL = {"chip_milli": WHOLE_CHIP, "cpus_per_node": 0, "memory_mib": 0, "chips": None, "priority": 0, "home": None}
 """Columns that a file may leave out, and what they are then. `walltime_s` is then `run_s`."""
 
@@ -64,7 +74,7 @@ def _in_types(path: Path, table: pl.DataFrame) -> pl.DataFrame:
     missing = [name for name in COLUMNS if name not in table.columns]
     if missing:
         raise InvalidInput(path.name, ", ".join(table.columns), f"the columns {', '.join(missing)}")
-    known = [name for name in table.columns if name in COLUMNS or name == INPUT or name.startswith(RUN_ON)]
+    known = [name for name in table.columns if name in COLUMNS or name in FURTHER or name.startswith(RUN_ON)]
     types = {name: COLUMNS.get(name, pl.Int64()) for name in known}
     for name, kind in types.items():
         if table.schema[name] != kind and not _becomes(table.schema[name], kind):
@@ -97,6 +107,6 @@ def _complain(path: Path, frame: pl.DataFrame, row: int) -> None:
     marks = frame[row].select(_is_bad(name).alias(name) for name in frame.columns).row(0, named=True)
     name = next(name for name, bad in marks.items() if bad)
     allowed = f"{LEAST.get(name, 0)} to {MOST_OF.get(name, MOST)}"
-    if name in MAY_BE_NULL or COLUMNS.get(name) == pl.String():
+    if name in ("chips", "home") or COLUMNS.get(name) == pl.String():
         allowed = "a text" if name != "chips" else "null, or a list of chips"
     raise InvalidInput(f"{path.name}, row {row + 1}, column {name}", frame[row, name], allowed)

@@ -1,7 +1,7 @@
 """The one form that every reader makes of its log: a row per job, in columns.
 
-`COLUMNS` is also the Parquet form; docs/reference/trace.md says what each column means. Two kinds of further columns
-are understood: `input_mib` and `run_s_on_<chip>`.
+`COLUMNS` is also the Parquet form; docs/reference/trace.md says what each column means. Further columns that are
+understood: those of `FURTHER`, and `run_s_on_<chip>`.
 """
 
 from collections.abc import Mapping
@@ -27,6 +27,8 @@ COLUMNS = {
     "home": pl.String(),
 }
 INPUT = "input_mib"
+PREEMPTIBLE, CHECKPOINT, DEADLINE = "preemptible", "checkpoint_every_s", "deadline_s"
+FURTHER = (INPUT, PREEMPTIBLE, CHECKPOINT, DEADLINE)
 RUN_ON = "run_s_on_"
 """Begins the name of a column with run times on the chip that the name ends with; null: as `run_s`."""
 WHOLE_CHIP = 1_000
@@ -47,7 +49,7 @@ class Trace:
     """Of the file, without its endings: the centre of jobs that name none."""
     format: str
     frame: pl.DataFrame
-    """`COLUMNS`, and after them `input_mib` and `run_s_on_<chip>` if there are any."""
+    """`COLUMNS`, and after them those of `FURTHER` and `run_s_on_<chip>` if there are any."""
     node_chips: int = 0
     """How many chips the nodes have that the jobs were laid out on; 0: on one node, however large."""
     epoch_s: int = 0
@@ -85,7 +87,7 @@ def in_form(frame: pl.DataFrame, **known: pl.Expr | int | str | None) -> pl.Data
     made = frame.with_columns(
         **{name: value if isinstance(value, pl.Expr) else pl.lit(value) for name, value in filled.items()}
     )
-    further = [name for name in made.columns if name == INPUT or name.startswith(RUN_ON)]
+    further = [name for name in made.columns if name in FURTHER or name.startswith(RUN_ON)]
     return made.select(
         *(pl.col(name).cast(kind) for name, kind in COLUMNS.items()), *(pl.col(name).cast(pl.Int64) for name in further)
     )

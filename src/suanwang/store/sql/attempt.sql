@@ -2,12 +2,10 @@
 insert into attempt (job_id, number, centre_id, pool_id, variant, node_names, chips, fen_per_chip_hour, bills_lost_work,
     walltime_s, placed_s, expected_end_s, decision, resume_from)
 select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, string_to_array(a.node_names, E'\n'), a.chips,
-    least(p.fen_per_chip_hour, a.max_fen_per_chip_hour),
-    p.bills_lost_work, a.walltime_s, $1, a.expected_end_s, a.decision::jsonb, a.resume_from::jsonb
+    p.fen_per_chip_hour, p.bills_lost_work, a.walltime_s, $1, a.expected_end_s, a.decision::jsonb, a.resume_from::jsonb
 from unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[], $9::bigint[], $10::bigint[],
-    $11::text[], $12::text[], $13::bigint[])
-    a (job_id, number, centre_id, pool_id, variant, node_names, chips, walltime_s, expected_end_s, decision, resume_from,
-       max_fen_per_chip_hour)
+    $11::text[], $12::text[])
+    a (job_id, number, centre_id, pool_id, variant, node_names, chips, walltime_s, expected_end_s, decision, resume_from)
 join pool p on p.id = a.pool_id
 
 -- name: lock
@@ -46,7 +44,8 @@ where a.job_id = s.job_id and a.number = s.number and a.wanted = 'run' and a.pha
 
 -- name: orders_since
 select a.job_id, a.number, a.order_xid::text::bigint as version, a.wanted, a.variant, a.pool_id, p.chip_id, a.node_names,
-    a.walltime_s, a.resume_from::text as resume_from, j.spec::text as spec, j.number as job_number
+    a.walltime_s, a.resume_from::text as resume_from, a.sequence, a.observed_s, j.spec::text as spec,
+    j.number as job_number
 from attempt a join job j on j.id = a.job_id join pool p on p.id = a.pool_id
 where a.centre_id = $1 and a.order_xid >= $2::text::xid8 and a.order_xid < pg_snapshot_xmin(pg_current_snapshot())
     and a.phase <> 'ended'

@@ -6,11 +6,13 @@ with new as (
 insert into centre_contact (centre_id) select id from new
 
 -- name: upsert_pool
-insert into pool (id, centre_id, chip_id, nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work, created_s)
-values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8)
+insert into pool (id, centre_id, chip_id, nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work, created_s,
+    own_tenants_first)
+values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9)
 on conflict (id) do update set chip_id = excluded.chip_id, nodes = excluded.nodes,
     fen_per_chip_hour = excluded.fen_per_chip_hour, max_walltime_s = excluded.max_walltime_s,
-    bills_lost_work = excluded.bills_lost_work, offer_xid = pg_current_xact_id()
+    bills_lost_work = excluded.bills_lost_work, own_tenants_first = excluded.own_tenants_first,
+    offer_xid = pg_current_xact_id()
 where pool.centre_id = excluded.centre_id
 returning id
 
@@ -54,7 +56,7 @@ where taken.chips > coalesce(now.chips, 0) order by taken.node limit $3
 
 -- name: pools
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
-    offer_xid::text::bigint as version
+    own_tenants_first, offer_xid::text::bigint as version
 from pool order by created_s, id
 
 -- name: hold_versions
@@ -66,7 +68,7 @@ select md5(string_agg(id || ' ' || offer_xid, ' ' order by id)) as version from 
 
 -- name: pools_of_centre
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
-    offer_xid::text::bigint as version
+    own_tenants_first, offer_xid::text::bigint as version
 from pool where centre_id = $1 order by created_s, id
 
 -- name: set_drained

@@ -72,6 +72,12 @@ class SizeColumns(NamedTuple):
     branches: int = 28
     most_milli: int = 29
     """Thousandths of chips of the largest pool."""
+    closures: int = 30
+    """How much stands in calendars: windows of pools, and nodes in bookings and windows. 0: there is nothing to ask."""
+    owned_pools: int = 31
+    """Pools whose own tenants go first."""
+    owner_holds: int = 32
+    """This pass: the holds up to this one, from `kept_holds` on, are of those who go first."""
 
 
 class PoolColumns(NamedTuple):
@@ -120,6 +126,14 @@ class PoolColumns(NamedTuple):
     tried_memory_mib: int = 30
     tried_nodes: int = 31
     tried_walltime_s: int = 32
+    first_closure_s: int = 33
+    """This pass: earliest start of a booking or window of one of its nodes that is not over."""
+    window: int = 34
+    """First of the windows of the whole pool, by start, and in `windows` how many."""
+    windows: int = 35
+    cabinet: int = 36
+    """First of its cabinets, and in `cabinets` how many: none if no node names one."""
+    cabinets: int = 37
 
 
 class NodeColumns(NamedTuple):
@@ -141,6 +155,10 @@ class NodeColumns(NamedTuple):
     shared: int = 12
     sizes: int = 13
     """Which numbers of chips its jobs have (bit 0: a share); -1: not known, see `scores.sizes_on`."""
+    closure: int = 14
+    """First of the bookings and windows that it is in."""
+    cabinet: int = 15
+    """-1 if the pool has none."""
 
 
 class ShapeColumns(NamedTuple):
@@ -214,6 +232,12 @@ class JobColumns(NamedTuple):
     owed_row: int = 32 + TIE_WORDS
     deadline_s: int = 33 + TIE_WORDS
     """NEVER if it has none."""
+    in_cabinet: int = 34 + TIE_WORDS
+    """1 if all its nodes must be of one cabinet."""
+    owner: int = 35 + TIE_WORDS
+    """Its tenant among those who go first at some pool, or -1."""
+    admitted: int = 36 + TIE_WORDS
+    """Whether the booking that it names is open to its tenant."""
 
 
 class BriefColumns(NamedTuple):
@@ -250,6 +274,8 @@ class RowColumns(NamedTuple):
     max_fen_per_hour: int = 4
     milli: int = 5
     memory_mib: int = 6
+    booking: int = 7
+    """The booking that it runs in, or -1."""
 
 
 class HoldColumns(NamedTuple):
@@ -266,6 +292,46 @@ class HoldColumns(NamedTuple):
     """Of a share: its chip, or a number of its own for a chip that will be opened then."""
     node: int = 8
     job: int = 9
+
+
+class ClosureColumns(NamedTuple):
+    """A node that the calendar keeps for a booking, or, `booking` -1, for nobody."""
+
+    node: int = 0
+    start_s: int = 1
+    end_s: int = 2
+    booking: int = 3
+    next: int = 4
+    """Of the same node."""
+
+
+class WindowColumns(NamedTuple):
+    """A window of a whole pool."""
+
+    start_s: int = 0
+    end_s: int = 1
+
+
+class BookingColumns(NamedTuple):
+    """A confirmed booking; `pool` is -1 if there is none, or none any more, by that number."""
+
+    pool: int = 0
+    start_s: int = 1
+    end_s: int = 2
+    holders: int = 3
+    """This pass: jobs in it with a reservation."""
+    not_before_s: int = 4
+    """This pass, strict FIFO: no job in it overtakes the one that waits."""
+
+
+class CabinetColumns(NamedTuple):
+    """Nodes with fast links among them: so many from `node` on in `by_cabinet`. The rest is scratch of one choice."""
+
+    node: int = 0
+    nodes: int = 1
+    fitting: int = 2
+    touched: int = 3
+    quota: int = 4
 
 
 class BranchColumns(NamedTuple):
@@ -372,36 +438,6 @@ class OutlookColumns(NamedTuple):
     start_s: int = 2
 
 
-class OpKinds(NamedTuple):
-    enqueue: int = 0
-    dequeue: int = 1
-    allocate: int = 2
-    release: int = 3
-    move_end: int = 4
-    rematch: int = 5
-    """A pool changed: queued jobs are matched with it again."""
-    restore: int = 6
-    """Allocate on chips that are told: after the nodes come as many sets of chips, -1 for one that is not told."""
-    leave: int = 7
-    promise: int = 8
-
-
-class Orders(NamedTuple):
-    fcfs: int = 0
-    sjf: int = 1
-    priority: int = 2
-    f1: int = 3
-    given: int = 4
-    """By a score that comes with the job."""
-    deadline: int = 5
-    wfp3: int = 6
-    """From here on, scores change with time."""
-    unicef: int = 7
-    fair_share: int = 8
-    """From here on, usage is weighed before."""
-    multi_factor: int = 9
-
-
 class FactorColumns(NamedTuple):
     """Weights of `policy.MultiFactor`, and where its factors are full."""
 
@@ -413,83 +449,15 @@ class FactorColumns(NamedTuple):
     priority_full: int = 5
 
 
-class Placements(NamedTuple):
-    """From `packing` on by score."""
-
-    best_fit: int = 0
-    first_fit: int = 1
-    packing: int = 2
-    clustering: int = 3
-    dot_product: int = 4
-    best_fit_weighted: int = 5
-    fgd: int = 6
-    drawn: int = 7
-    """By lots that the caller drew; not for the live pass."""
-
-
-class Objectives(NamedTuple):
-    cheapest: int = 0
-    soonest: int = 1
-    balanced: int = 2
-
-
-class Backfills(NamedTuple):
-    """Who may overtake a reservation. `beside`: who delays it nowhere; `until`: who ends by its start; `before`: who
-    ends before it."""
-
-    beside: int = 0
-    until: int = 1
-    before: int = 2
-
-
-class Codes(NamedTuple):
-    """Why a pool cannot have a job, in the order of the checks; why not at present; what became of the job."""
-
-    fits: int = 0
-    chip_mismatch: int = 1
-    node_too_small: int = 2
-    node_memory_too_small: int = 3
-    too_few_nodes: int = 4
-    walltime_over_limit: int = 5
-    other_centre_pinned: int = 6
-    checkpoint_elsewhere: int = 7
-    price_over_limit: int = 8
-    cost_over_budget: int = 9
-    pool_unseen: int = 10
-    pool_drained: int = 11
-    over_quota: int = 12
-    placed: int = 13
-    waits_for_chips: int = 14
-    waits_behind_others: int = 15
-    no_pool_fits: int = 16
-    no_pool_open: int = 17
-    waits_for_quota: int = 18
-    waits_for_victims: int = 19
-
-
-class Rights(NamedTuple):
-    """Why one job may have the place of another."""
-
-    none: int = 0
-    priority: int = 1
-    give_back: int = 2
-
-
-class Standings(NamedTuple):
-    """What a tenant's quota says to a job."""
-
-    open: int = 0
-    lent: int = 1
-    """It is within what is its own, but others use that now."""
-    over: int = 2
-
-
 SIZE, POOL, NODE, SHAPE, CLAIM = SizeColumns(), PoolColumns(), NodeColumns(), ShapeColumns(), ClaimColumns()
 JOB, ROW, HOLD, DEMAND, MEMO = JobColumns(), RowColumns(), HoldColumns(), DemandColumns(), MemoColumns()
 BRIEF, ASKED = BriefColumns(), SizeOfJob()
+CLOSURE, WINDOW, BOOKING, CABINET = ClosureColumns(), WindowColumns(), BookingColumns(), CabinetColumns()
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
-OP_KIND, ORDER, OBJECTIVE, CODE = OpKinds(), Orders(), Objectives(), Codes()
-BACKFILL, PLACEMENT = Backfills(), Placements()
+
+
+# As an argument, a plain number would have the compiler make one more copy of whatever is called.
+NO_BOOKING: int = np.int64(-1)  # type: ignore[assignment]  # a whole number all the same
 
 
 class Want(NamedTuple):
@@ -499,6 +467,8 @@ class Want(NamedTuple):
     cpus: int
     milli: int
     memory_mib: int
+    booking: int
+    """What it must run in, or -1."""
 
 
 class Typical(NamedTuple):
@@ -524,7 +494,7 @@ class Typical(NamedTuple):
 
 
 BRANCH, LIMIT, PROMISE, PREEMPTED = BranchColumns(), LimitColumns(), PromiseColumns(), PreemptedColumns()
-RIGHT, STANDING, FACTOR = Rights(), Standings(), FactorColumns()
+FACTOR = FactorColumns()
 
 
 class Tables(NamedTuple):
@@ -586,3 +556,12 @@ class Tables(NamedTuple):
     victims: Array
     """One number per job: for one search."""
     preempted: Array
+    closures: Array
+    windows: Array
+    """Of whole pools, by pool and start."""
+    bookings: Array
+    cabinets: Array
+    by_cabinet: Array
+    """Nodes by cabinet, in their order within it."""
+    owns: Array
+    """[owner, pool]: 1 if the tenant goes first there."""

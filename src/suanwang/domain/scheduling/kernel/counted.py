@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from suanwang.domain.scheduling.kernel.columns import BACKFILL, NEVER, OBJECTIVE, Array
+from suanwang.domain.scheduling.kernel.codes import BACKFILL, OBJECTIVE
+from suanwang.domain.scheduling.kernel.columns import NEVER, Array
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.units import SECONDS_PER_HOUR
 

@@ -4,16 +4,13 @@
 
 from typing import Any
 
+from suanwang.domain.scheduling.kernel.codes import CODE, OP_KIND, ORDER, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
     ANSWER,
     BRIEF,
-    CODE,
     JOB,
-    OP_KIND,
-    ORDER,
     POOL,
     SIZE,
-    STANDING,
     Array,
     Tables,
 )
@@ -31,11 +28,10 @@ from suanwang.domain.scheduling.kernel.nodes import (
     release,
     reoccupy,
     restore,
-    want_of,
 )
+from suanwang.domain.scheduling.kernel.owners import give_up_holds, hold_for_owners
 from suanwang.domain.scheduling.kernel.placing import hold_nodes, pick
 from suanwang.domain.scheduling.kernel.preempt import anybody_may_leave, make_room
-from suanwang.domain.scheduling.kernel.profile import has_free
 from suanwang.domain.scheduling.kernel.promises import (
     break_promise,
     keep_promises,
@@ -57,6 +53,7 @@ from suanwang.domain.scheduling.kernel.tenants import (
     usage_at,
     weigh_branches,
 )
+from suanwang.domain.scheduling.kernel.waiting import bar_others, may_reserve, waits_its_turn, why_waits
 
 __all__ = [
     "apply",
@@ -121,7 +118,7 @@ def _is_news(t: Tables, job: int, code: int, pool: int, held: bool) -> bool:
     """A start; waiting at all, or no longer; a place in front of the queue, or one that others leave for it; a quota
     that is used up. Not every change of what it waits for."""
     said = t.jobs[JOB.said, job]
-    if said < 0 or code not in (CODE.waits_for_chips, CODE.waits_behind_others, CODE.waits_for_victims):
+    if said < 0 or not (waits_its_turn(code) or code == CODE.waits_for_victims):
         return code != said
     if (code == CODE.waits_for_victims) != (said == CODE.waits_for_victims):
         return True
@@ -138,6 +135,15 @@ def _place(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool
     allocate(t, job, pool, row, now_s + t.jobs[JOB.walltime_s, job], picked[0])
     chips_of(t, job, picked[1])
     break_promise(t, job)
+
+
+@compiled
+def _reserve(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: int, first_fit: bool) -> bool:
+    """Nodes, and the part of its tenant's quota that goes with them."""
+    hold_nodes(t, job, pool, row, start_s, now_s, first_fit)
+    if t.size[SIZE.resources] > 0:
+        owe(t, job, pool, row)
+    return True
 
 
 @compiled
@@ -161,6 +167,7 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
     open_pass(t)
     open_gate(t)
     keep_promises(t, now_s, -1, True)
+    hold_for_owners(t, now_s, first_fit, -1, 0, -1)
     promises, limited = t.size[SIZE.promises] > 0, t.size[SIZE.resources] > 0
     preempts = t.size[SIZE.min_gap] > 0 and anybody_may_leave(t)
     # Who may change by what others may use or must leave is looked at every time.
@@ -173,6 +180,7 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
             continue
         if promises:
             lift(t, job)
+        give_up_holds(t, job)
         best = survey(t, job, now_s, outlook, news * stride)
         pool, variant, start_s, price = promised_start(t, job, now_s, best) if promises else best
         row = t.jobs[JOB.row, job] + variant
@@ -195,22 +203,18 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
             pool, row, start_s = t.jobs[JOB.promised_pool, job], t.jobs[JOB.promised_row, job], now_s + 1
             variant, price, held = row - t.jobs[JOB.row, job], t.prices[row, pool], True
             if depth == 0:
-                t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
+                bar_others(t, pool, row, start_s)
         elif pool >= 0 and start_s > now_s and code != CODE.waits_for_quota:
-            enough = has_free(t, pool, want_of(t, row), t.jobs[JOB.nodes, job])
-            code = CODE.waits_behind_others if enough else CODE.waits_for_chips
+            code = why_waits(t, job, pool, row, now_s)
             if depth == 0:
-                t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
-            elif waiting <= ahead and t.pools[POOL.holders, pool] < depth:
-                hold_nodes(t, job, pool, row, start_s, now_s, first_fit)
-                held = True
+                bar_others(t, pool, row, start_s)
+            elif may_reserve(t, job, pool, row, depth if waiting <= ahead else 0):
+                held = _reserve(t, job, pool, row, start_s, now_s, first_fit)
                 if t.pools[POOL.holders, pool] == depth:
                     unheld = without(unheld, pool)
-                if limited:
-                    owe(t, job, pool, row)
         if _is_news(t, job, code, pool, held):
             t.jobs[JOB.said, job], t.jobs[JOB.said_pool, job] = code, pool if held else -1
-            t.brief[job, BRIEF.told] = code in (CODE.waits_for_chips, CODE.waits_behind_others)
+            t.brief[job, BRIEF.told] = waits_its_turn(code)
             _tell(answers, news, (job, code, pool, variant, start_s, price, used, waiting - (code != CODE.placed)))
             news += 1
         used += t.jobs[JOB.nodes, job] if code == CODE.placed else 0
@@ -235,16 +239,19 @@ def foresee(t: Tables, job: int, original: int, now_s: int, fifo: bool, first_fi
         reorder(t, now_s)
     open_pass(t)
     keep_promises(t, now_s, original, False)
+    hold_for_owners(t, now_s, first_fit, job, position(t, job), original)
     count = min(position(t, job), ahead)
     for place in range(count):
         lift(t, t.queue[place])
+        give_up_holds(t, t.queue[place])
         pool, variant, start_s, _ = survey(t, t.queue[place], now_s, outlook, 0)
         if pool >= 0:
             hold_nodes(t, t.queue[place], pool, t.jobs[JOB.row, t.queue[place]] + variant, start_s, now_s, first_fit)
             if standing(t, t.queue[place], pool, t.jobs[JOB.row, t.queue[place]] + variant) == STANDING.open:
                 owe(t, t.queue[place], pool, t.jobs[JOB.row, t.queue[place]] + variant)
             if fifo:
-                t.pools[POOL.not_before_s, pool] = max(t.pools[POOL.not_before_s, pool], start_s)
+                bar_others(t, pool, t.jobs[JOB.row, t.queue[place]] + variant, start_s)
+    give_up_holds(t, job)
     survey(t, job, now_s, outlook, 0)
     forgive_all(t)
     close_pass(t)

@@ -3,7 +3,8 @@
 Every job takes the node with the highest score, the first in a given order on a tie, or is turned away. The scores are
 those of the live pass (`scores`), the chips and the accounts are too. What makes it fast: scores are kept per kind of
 job and brought up to date, when a job of that kind comes, for the nodes that changed since the one before; nodes that
-nobody has touched are judged once per likeness; and the best of every block of nodes is kept as well.
+nobody has touched are judged once per likeness; nodes that changed are a list, the newest first, so that each is judged
+once however often it changed; and a bound on the scores of every block of nodes is kept, put right where it is met.
 """
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
@@ -14,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
-from suanwang.domain.scheduling.kernel.columns import NODE, PLACEMENT, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import (
+    NO_BOOKING,
+    NODE,
+    SIZE,
+    Array,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, entry, inlined
 from suanwang.domain.scheduling.kernel.holds import fits_now
 from suanwang.domain.scheduling.kernel.nodes import occupy
@@ -50,13 +59,14 @@ class Board(NamedTuple):
     scores: npt.NDArray[np.int8]
     """[kind, place]"""
     best: npt.NDArray[np.int8]
-    """[kind, block]: the highest score."""
+    """[kind, block]: no score of the block is higher."""
     seen: Array
     """[kind]: how many changes its scores know of; -1: it never came."""
-    changed: Array
-    """The places that changed, one after the other."""
     touched: Array
     """[place]: its last change; -1: none."""
+    older: Array
+    newer: Array
+    """[place]: the neighbours in the list of places that changed, in the order of their last change."""
 
 
 KIND = Kinds()
@@ -85,34 +95,51 @@ def _first_look(t: Tables, board: Board, kind: int, accepts: int, want: Want) ->
             board.best[kind, place // BLOCK] = scored
 
 
-@inlined
-def _look_again(board: Board, kind: int, place: int, scored: int) -> None:
-    before, block = board.scores[kind, place], place // BLOCK
-    if scored == before:
-        return
-    board.scores[kind, place] = scored
-    best = board.best[kind, block]
-    if scored >= best:
-        board.best[kind, block] = scored
-    elif before == best:
-        best = scored
-        for other in range(block * BLOCK, min((block + 1) * BLOCK, board.node.shape[0])):
-            best = max(best, board.scores[kind, other])
-        board.best[kind, block] = best
+@compiled
+def _look_again(t: Tables, board: Board, newest: int, kind: int, accepts: int, want: Want) -> None:
+    """At the places that changed since the kind was last here. Nothing ever comes free: what did not fit never will."""
+    place, seen = newest, board.seen[kind]
+    while place != NOWHERE and board.touched[place] >= seen:
+        if board.scores[kind, place] != NO_FIT:
+            scored = _judge(t, board.node[place], accepts, want)
+            board.scores[kind, place] = scored
+            board.best[kind, place // BLOCK] = max(board.best[kind, place // BLOCK], scored)
+        place = board.older[place]
 
 
-@inlined
+@compiled
 def _place_of_best(board: Board, kind: int) -> int:
-    best, block = NO_FIT, NOWHERE
-    for other in range(board.best.shape[1]):
-        if board.best[kind, other] > best:
-            best, block = board.best[kind, other], other
-    if block == NOWHERE:
-        return NOWHERE
-    place = block * BLOCK
-    while board.scores[kind, place] != best:
-        place += 1
-    return place
+    """The first block of the highest bound has the place, unless the bound is too high: then it is put right."""
+    places, scores, bounds = board.node.shape[0], board.scores[kind], board.best[kind]
+    while True:
+        best, block = NO_FIT, 0
+        for other in range(bounds.shape[0]):
+            if bounds[other] > best:
+                best, block = bounds[other], other
+        if best == NO_FIT:
+            return NOWHERE
+        first, last = block * BLOCK, min((block + 1) * BLOCK, places)
+        highest = scores[first]
+        for place in range(first, last):
+            if scores[place] == best:
+                return place
+            highest = max(highest, scores[place])
+        bounds[block] = highest
+
+
+@inlined
+def _note_change(board: Board, newest: int, place: int, change: int) -> None:
+    """The place becomes the newest of the list of those that changed."""
+    if place != newest:
+        if board.touched[place] != NOWHERE:
+            newer, older = board.newer[place], board.older[place]
+            board.older[newer] = older
+            if older != NOWHERE:
+                board.newer[older] = newer
+        board.older[place] = newest
+        if newest != NOWHERE:
+            board.newer[newest] = place
+    board.touched[place] = change
 
 
 @compiled
@@ -146,6 +173,17 @@ def _chip_by_lot(t: Tables, node: int, want: Want, draw: int) -> int:
     return fitting & -fitting
 
 
+@compiled
+def _want_of(kinds: Array, kind: int) -> Want:
+    return Want(
+        kinds[KIND.chips, kind],
+        kinds[KIND.cpus, kind],
+        kinds[KIND.milli, kind],
+        kinds[KIND.memory_mib, kind],
+        NO_BOOKING,
+    )
+
+
 @entry
 def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array, picked: Array) -> int:
     """Place jobs in the order of their arrival. Returns how many found a place.
@@ -153,20 +191,15 @@ def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array
     `kinds`: [field, kind]; `arrivals`: the kind of every job; `draws`: a number for every job where the placement is
     drawn; `picked`: [node or -1, chips] of every job.
     """
-    changes, drawn = 0, t.size[SIZE.placement] == PLACEMENT.drawn
+    changes, newest, drawn = 0, NOWHERE, t.size[SIZE.placement] == PLACEMENT.drawn
     for i in range(arrivals.shape[0]):
         kind = arrivals[i]
         accepts = kinds[KIND.accepts, kind]
-        want = Want(
-            kinds[KIND.chips, kind], kinds[KIND.cpus, kind], kinds[KIND.milli, kind], kinds[KIND.memory_mib, kind]
-        )
+        want = _want_of(kinds, kind)
         if board.seen[kind] < 0:
             _first_look(t, board, kind, accepts, want)
         else:
-            for change in range(board.seen[kind], changes):
-                place = board.changed[change]
-                if board.touched[place] == change:
-                    _look_again(board, kind, place, _judge(t, board.node[place], accepts, want))
+            _look_again(t, board, newest, kind, accepts, want)
         board.seen[kind] = changes
         place = _place_by_lot(board, kind, draws[i] & 0x7FFFFFFF) if drawn else _place_of_best(board, kind)
         picked[0, i], picked[1, i] = NOWHERE, 0
@@ -177,7 +210,8 @@ def fill_up(t: Tables, board: Board, kinds: Array, arrivals: Array, draws: Array
         chips = _chip_by_lot(t, node, want, draws[i] >> 31) if by_lot else choose_chips(t, node, want, 0)
         occupy(t, node, want, chips)
         picked[0, i], picked[1, i] = node, chips
-        board.changed[changes], board.touched[place] = place, changes
+        _note_change(board, newest, place, changes)
+        newest = place
         changes += 1
     return changes
 
@@ -188,9 +222,7 @@ def fill_up_anew(t: Tables, board: Board, kinds: Array, arrivals: Array, picked:
     placed = 0
     for i in range(arrivals.shape[0]):
         kind = arrivals[i]
-        want = Want(
-            kinds[KIND.chips, kind], kinds[KIND.cpus, kind], kinds[KIND.milli, kind], kinds[KIND.memory_mib, kind]
-        )
+        want = _want_of(kinds, kind)
         best, node = NO_FIT, NOWHERE
         for place in range(board.node.shape[0]):
             scored = _judge(t, board.node[place], kinds[KIND.accepts, kind], want)

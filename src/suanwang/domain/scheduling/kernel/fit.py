@@ -4,23 +4,21 @@
 
 from typing import Any
 
+from suanwang.domain.scheduling.kernel.cabinets import most_in_a_cabinet
+from suanwang.domain.scheduling.kernel.closures import after_windows, booking_refusal
+from suanwang.domain.scheduling.kernel.codes import CODE, OBJECTIVE, PLACEMENT, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
-    BACKFILL,
-    CODE,
     JOB,
     MAX_SHARED_CHIPS,
     MEMO,
     MEMO_SIZE,
     NEVER,
     NODE,
-    OBJECTIVE,
     OUTLOOK,
-    PLACEMENT,
     POOL,
     ROW,
     SHAPE,
     SIZE,
-    STANDING,
     Array,
     Tables,
     Want,
@@ -30,6 +28,7 @@ from suanwang.domain.scheduling.kernel.holds import fits, next_release
 from suanwang.domain.scheduling.kernel.nodes import want_of
 from suanwang.domain.scheduling.kernel.placing import best_score
 from suanwang.domain.scheduling.kernel.profile import count_free, free_from, profile
+from suanwang.domain.scheduling.kernel.search import overtakes, start_in_booking, start_in_cabinet
 from suanwang.domain.scheduling.kernel.sorting import rank
 from suanwang.domain.scheduling.kernel.tenants import standing
 from suanwang.units import MILLI_PER_CHIP, SECONDS_PER_HOUR
@@ -90,6 +89,8 @@ def match(t: Tables, job: int, pool: int) -> None:
             code = CODE.node_memory_too_small
         elif fitting < num_nodes:
             code = CODE.too_few_nodes
+        elif t.jobs[JOB.in_cabinet, job] and num_nodes > 1 and most_in_a_cabinet(t, pool, want) < num_nodes:
+            code = CODE.no_cabinet_fits
         elif t.jobs[JOB.walltime_s, job] > t.pools[POOL.max_walltime_s, pool]:
             code = CODE.walltime_over_limit
         elif t.rows[ROW.centre, row] not in (-1, centre):
@@ -110,15 +111,14 @@ def _search_start(
 ) -> int:
     """The first time at which enough nodes fit for the whole walltime.
 
-    Without holds free chips only grow, so the k-th of the sorted times is the answer; nodes with holds are looked at
-    one by one. Starts become possible at `now`, at an end of a claim or at an end of a hold, and nowhere else.
+    Without holds free chips only grow, so the k-th of the sorted times is the answer; nodes with holds, bookings or
+    windows are looked at one by one. Starts become possible at `now` and at an end: of a claim, a hold, a booking or a
+    window, and nowhere else.
     """
-    if not_before_s <= now_s:
-        free = count_free(t, pool, want)
-        backfill, spare_s = t.size[SIZE.backfill], t.pools[POOL.first_hold_s, pool] - (now_s + walltime_s)
-        if (backfill == BACKFILL.until and spare_s < 0) or (backfill == BACKFILL.before and spare_s <= 0):
-            free = 0
-        if free >= num_nodes and t.pools[POOL.first_hold_s, pool] < now_s + walltime_s:
+    if not_before_s <= now_s and after_windows(t, pool, now_s, walltime_s) == now_s:
+        free = 0 if overtakes(t, pool, walltime_s, now_s) else count_free(t, pool, want)
+        first_s = min(t.pools[POOL.first_hold_s, pool], t.pools[POOL.first_closure_s, pool])
+        if free >= num_nodes and first_s < now_s + walltime_s:
             node = t.pools[POOL.held, pool]
             while node >= 0:
                 if free_from(t, node, want) == -NEVER:
@@ -128,6 +128,7 @@ def _search_start(
             return now_s
     count, first = t.pools[POOL.nodes, pool], profile(t, pool, want)
     start_s = max(t.times[first + num_nodes - 1], now_s + 1, not_before_s)
+    start_s = after_windows(t, pool, start_s, walltime_s)
     while start_s < NEVER:
         unheld = rank(t.times, first, first + count, start_s)
         fitting, next_s = unheld, NEVER
@@ -144,15 +145,25 @@ def _search_start(
         enough = unheld + num_nodes - fitting - 1
         if enough < count:
             next_s = min(next_s, t.times[first + enough])
-        start_s = next_s
+        start_s = after_windows(t, pool, next_s, walltime_s)
     return start_s
 
 
 @compiled
-def _start(t: Tables, job: int, pool: int, row: int, now_s: int) -> int:
-    """`_search_start`, remembered while the pool is as it was."""
+def start_of(t: Tables, job: int, pool: int, row: int, now_s: int) -> int:
+    """When a job can start at an open pool that can have it. NEVER: what is left of its booking has no room for it."""
     want = want_of(t, row)
     num_nodes, walltime_s = t.jobs[JOB.nodes, job], t.jobs[JOB.walltime_s, job]
+    if want.booking >= 0:
+        return start_in_booking(t, pool, want, num_nodes, walltime_s, t.jobs[JOB.in_cabinet, job] == 1, now_s)
+    if t.jobs[JOB.in_cabinet, job] and num_nodes > 1:
+        return start_in_cabinet(t, pool, want, num_nodes, walltime_s, now_s)
+    return _start(t, pool, want, num_nodes, walltime_s, now_s)
+
+
+@compiled
+def _start(t: Tables, pool: int, want: Want, num_nodes: int, walltime_s: int, now_s: int) -> int:
+    """`_search_start`, remembered while the pool is as it was."""
     if t.pools[POOL.not_before_s, pool] > now_s:
         return _search_start(t, pool, want, num_nodes, walltime_s, t.pools[POOL.not_before_s, pool], now_s)
     key = ((pool * 31 + want.chips) * 31 + want.cpus) * 31 + num_nodes * 7 + walltime_s * 13 + want.milli * 17
@@ -169,13 +180,13 @@ def _start(t: Tables, job: int, pool: int, row: int, now_s: int) -> int:
     ):
         m[MEMO.start_s] = _search_start(t, pool, want, num_nodes, walltime_s, now_s, now_s)
         m[MEMO.pool], m[MEMO.version] = pool, t.pools[POOL.version, pool]
-        m[MEMO.chips], m[MEMO.cpus], m[MEMO.milli], m[MEMO.memory_mib] = want
+        m[MEMO.chips], m[MEMO.cpus], m[MEMO.milli], m[MEMO.memory_mib] = want[:4]
         m[MEMO.nodes], m[MEMO.walltime_s] = num_nodes, walltime_s
     return m[MEMO.start_s]
 
 
 @compiled
-def _better(objective: int, ordered: bool, a: Any, b: Any) -> bool:
+def better(objective: int, ordered: bool, a: Any, b: Any) -> bool:
     """Whether (variant, start, price, balance, score) `a` suits the job better than `b`. Equal: the one before
     stays."""
     if b[0] < 0 or (ordered and a[0] != b[0]):
@@ -190,56 +201,79 @@ def _better(objective: int, ordered: bool, a: Any, b: Any) -> bool:
 
 
 @compiled
+def refusal(t: Tables, job: int, pool: int, row: int) -> int:
+    """Why a pool cannot have a variant, for good or at present; but for the room in its booking."""
+    code = t.codes[row, pool]
+    if code != CODE.fits:
+        return code
+    if t.rows[ROW.booking, row] >= 0:
+        code = booking_refusal(t, job, pool, t.rows[ROW.booking, row])
+    elif not t.pools[POOL.seen, pool]:
+        return CODE.pool_unseen
+    elif t.pools[POOL.drained, pool]:
+        return CODE.pool_drained
+    if code == CODE.fits and t.size[SIZE.resources] > 0 and standing(t, job, pool, row) == STANDING.over:
+        return CODE.over_quota
+    return code
+
+
+@compiled
+def balance(t: Tables, job: int) -> float:
+    """What a second of waiting is worth, in fen: the least price of a second of running."""
+    if t.jobs[JOB.objective, job] != OBJECTIVE.balanced:
+        return 0.0
+    least = NEVER
+    for row in range(t.jobs[JOB.row, job], t.jobs[JOB.row, job] + t.jobs[JOB.rows, job]):
+        for pool in range(t.size[SIZE.pools]):
+            if refusal(t, job, pool, row) == CODE.fits:
+                least = min(least, t.prices[row, pool])
+    return least / t.jobs[JOB.walltime_s, job]
+
+
+@compiled
+def look_at(t: Tables, job: int, pool: int, fen_per_s: float, now_s: int) -> Any:
+    """(variant, start, price, balance, score) that suits the job best at one pool, variant -1 if there is none; the
+    variant that came furthest and why it came no further."""
+    objective, ordered = t.jobs[JOB.objective, job], t.jobs[JOB.ordered, job] == 1
+    by_score, limited = t.size[SIZE.placement] >= PLACEMENT.packing, t.size[SIZE.resources] > 0
+    here, refused, code = (-1, -1, 0, 0.0, 0), 0, CODE.fits
+    for variant in range(t.jobs[JOB.rows, job]):
+        row = t.jobs[JOB.row, job] + variant
+        why, start_s = refusal(t, job, pool, row), NEVER
+        if why == CODE.fits:
+            start_s = start_of(t, job, pool, row, now_s)
+            why = CODE.booking_has_no_room if start_s == NEVER else CODE.fits
+        if why != CODE.fits:
+            if why > code:
+                refused, code = variant, why
+            continue
+        if limited and standing(t, job, pool, row) == STANDING.lent:
+            start_s = max(start_s, now_s + 1)
+        price = t.prices[row, pool]
+        scored = best_score(t, job, pool, row, now_s) if by_score and start_s == now_s else 0
+        candidate = (variant, start_s, price, price + (start_s - now_s) * fen_per_s, scored)
+        if better(objective, ordered, candidate, here):
+            here = candidate
+    return (here, here[0], CODE.fits) if here[0] >= 0 else (here, refused, code)
+
+
+@compiled
 def survey(t: Tables, job: int, now_s: int, outlook: Array, at: int) -> Any:
     """(pool, variant, start, price) that suits the job best; else pool -1: none can have it, -2: none at present,
     -3: its tenant has no quota left. Where others use what is the tenant's own, it starts when that is given back."""
     objective, ordered = t.jobs[JOB.objective, job], t.jobs[JOB.ordered, job] == 1
-    first, rows = t.jobs[JOB.row, job], t.jobs[JOB.rows, job]
-    by_score = t.size[SIZE.placement] >= PLACEMENT.packing
-    fen_per_s, limited = 0.0, t.size[SIZE.resources] > 0
-    if objective == OBJECTIVE.balanced:
-        least = NEVER
-        for row in range(first, first + rows):
-            for pool in range(t.size[SIZE.pools]):
-                if t.codes[row, pool] == CODE.fits and t.pools[POOL.seen, pool] and not t.pools[POOL.drained, pool]:
-                    if limited and standing(t, job, pool, row) == STANDING.over:
-                        continue
-                    least = min(least, t.prices[row, pool])
-        fen_per_s = least / t.jobs[JOB.walltime_s, job]
+    fen_per_s = balance(t, job)
     best, best_pool = (-1, 0, 0, 0.0, 0), -1
     for i in range(t.size[SIZE.pools]):
         pool = t.pools[POOL.in_order, i]
-        here, refused, code = (-1, -1, 0, 0.0, 0), 0, CODE.fits
-        for variant in range(rows):
-            row = first + variant
-            why = t.codes[row, pool]
-            if why == CODE.fits and not t.pools[POOL.seen, pool]:
-                why = CODE.pool_unseen
-            elif why == CODE.fits and t.pools[POOL.drained, pool]:
-                why = CODE.pool_drained
-            quota = STANDING.open
-            if limited and why == CODE.fits:
-                quota = standing(t, job, pool, row)
-                why = CODE.over_quota if quota == STANDING.over else CODE.fits
-            if why != CODE.fits:
-                if why > code:  # the variant that came furthest
-                    refused, code = variant, why
-                continue
-            start_s, price = _start(t, job, pool, row, now_s), t.prices[row, pool]
-            if quota == STANDING.lent:
-                start_s = max(start_s, now_s + 1)
-            scored = best_score(t, job, pool, row, now_s) if by_score and start_s == now_s else 0
-            candidate = (variant, start_s, price, price + (start_s - now_s) * fen_per_s, scored)
-            if _better(objective, ordered, candidate, here):
-                here = candidate
+        here, variant, code = look_at(t, job, pool, fen_per_s, now_s)
         if here[0] >= 0:
-            refused, code = here[0], CODE.fits
-            if _better(objective, ordered, here, best):
+            if better(objective, ordered, here, best):
                 best, best_pool = here, pool
         elif code >= CODE.pool_unseen and best_pool < 0:
             best_pool = min(best_pool, -3 if code == CODE.over_quota else -2)
         outlook[OUTLOOK.variant, at + i], outlook[OUTLOOK.code, at + i], outlook[OUTLOOK.start_s, at + i] = (
-            refused,
+            variant,
             code,
             here[1],
         )

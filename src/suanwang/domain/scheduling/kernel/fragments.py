@@ -23,14 +23,10 @@ SCALE = 1_000.0
 
 @inlined
 def _rank_of_cpus(t: Tables, cpus: int) -> int:
-    low, high = 0, t.typical.cpus.shape[0]
-    while low < high:
-        middle = (low + high) >> 1
-        if t.typical.cpus[middle] <= cpus:
-            low = middle + 1
-        else:
-            high = middle
-    return low
+    rank = 0  # counted, not searched for: the list is short, and the compiler does it without branches
+    for i in range(t.typical.cpus.shape[0]):
+        rank += t.typical.cpus[i] <= cpus
+    return rank
 
 
 @inlined

@@ -6,15 +6,16 @@ reservations aside, or a reservation to give. To look at more jobs than needed c
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
+from suanwang.domain.scheduling.kernel.codes import CODE, OBJECTIVE
 from suanwang.domain.scheduling.kernel.columns import (
     ASKED,
     BRIEF,
-    CODE,
     JOB,
     MAX_POOLS_IN_BITS,
     NEVER,
-    OBJECTIVE,
+    NO_BOOKING,
     POOL,
+    ROW,
     SIZE,
     Tables,
     Want,
@@ -32,10 +33,13 @@ def _open(t: Tables, row: int, pool: int) -> bool:
 def pools_in_bits(t: Tables, job: int) -> int:
     """The pools to which a job would go: to all that can have it, or to those of the least price if it wants that.
 
-    0 if it has several variants, if there are too many pools, or if none is open: then it is always looked at.
+    0 if it has several variants, if there are too many pools, or if none is open: then it is always looked at, as is
+    whoever has a place of its own: in a booking, in one cabinet, or before others.
     """
     row, pools, least, bits = t.jobs[JOB.row, job], t.size[SIZE.pools], NEVER, 0
-    if t.brief[job, BRIEF.size] < 0 or pools > MAX_POOLS_IN_BITS:
+    if t.brief[job, BRIEF.size] < 0 or pools > MAX_POOLS_IN_BITS or t.jobs[JOB.owner, job] >= 0:
+        return 0
+    if t.rows[ROW.booking, row] >= 0 or t.jobs[JOB.in_cabinet, job]:
         return 0
     for pool in range(pools):
         if _open(t, row, pool):
@@ -68,7 +72,7 @@ def _free_in_bits(t: Tables, size: int) -> int:
     asked = t.sizes[size]
     if asked[ASKED.seen] != t.size[SIZE.moves]:
         bits = 0
-        want = Want(asked[ASKED.chips], asked[ASKED.cpus], asked[ASKED.milli], asked[ASKED.memory_mib])
+        want = Want(asked[ASKED.chips], asked[ASKED.cpus], asked[ASKED.milli], asked[ASKED.memory_mib], NO_BOOKING)
         for pool in range(min(t.size[SIZE.pools], MAX_POOLS_IN_BITS)):
             if has_free(t, pool, want, asked[ASKED.nodes]):
                 bits |= 1 << pool

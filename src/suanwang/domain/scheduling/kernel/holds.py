@@ -1,5 +1,6 @@
 """Reservations: made anew in every pass, on concrete nodes, and never delayed by jobs behind."""
 
+from suanwang.domain.scheduling.kernel.closures import is_open, list_closures, next_opening
 from suanwang.domain.scheduling.kernel.columns import (
     CLAIM,
     HOLD,
@@ -21,9 +22,11 @@ def open_pass(t: Tables) -> None:
     t.size[SIZE.holds] = t.size[SIZE.kept_holds] = t.size[SIZE.preempted] = 0
     t.size[SIZE.passes] += 1
     for pool in range(t.size[SIZE.pools]):
-        t.pools[POOL.held, pool], t.pools[POOL.first_hold_s, pool] = -1, NEVER
+        t.pools[POOL.held, pool] = -1
+        t.pools[POOL.first_hold_s, pool] = t.pools[POOL.first_closure_s, pool] = NEVER
         t.pools[POOL.holders, pool], t.pools[POOL.not_before_s, pool] = 0, -NEVER
         t.pools[POOL.version, pool] += 1
+    list_closures(t)
 
 
 @compiled
@@ -40,7 +43,7 @@ def hold_on(t: Tables, node: int, start_s: int, end_s: int, now_s: int, want: Wa
     """Reserve a part of a node for a job, in this pass."""
     pool = t.nodes[NODE.pool, node]
     label = find_label(t, node, want.milli, start_s, end_s, now_s) if want.milli > 0 else -1
-    if t.nodes[NODE.hold, node] < 0:
+    if t.nodes[NODE.hold, node] < 0 and t.nodes[NODE.closure, node] < 0:
         t.nodes[NODE.held_next, node] = t.pools[POOL.held, pool]
         t.pools[POOL.held, pool] = node
     hold = t.size[SIZE.holds]
@@ -95,6 +98,8 @@ def fits_now(t: Tables, node: int, want: Want) -> bool:
 def fits(t: Tables, node: int, want: Want, from_s: int, until_s: int, now_s: int) -> bool:
     """Whether the node has what is wanted free from one time until another. Only the start of a hold can spoil it
     later."""
+    if (t.size[SIZE.closures] > 0 or want.booking >= 0) and not is_open(t, node, want.booking, from_s, until_s):
+        return False
     hold = t.nodes[NODE.hold, node]
     if hold < 0 and from_s <= now_s:
         return fits_now(t, node, want)
@@ -113,12 +118,13 @@ def fits(t: Tables, node: int, want: Want, from_s: int, until_s: int, now_s: int
 
 @compiled
 def next_release(t: Tables, node: int, after_s: int) -> int:
-    """The first time after `after_s` (later than now) at which a claim or a hold on the node ends."""
-    next_s, claim, hold = NEVER, t.nodes[NODE.claim, node], t.nodes[NODE.hold, node]
-    while claim >= 0 and next_s == NEVER:
+    """The first time after `after_s` (later than now) at which a claim, a hold or a closure on the node ends."""
+    next_s, claim, hold = next_opening(t, node, after_s), t.nodes[NODE.claim, node], t.nodes[NODE.hold, node]
+    while claim >= 0:
         end_s = t.jobs[JOB.end_s, t.claims[CLAIM.job, claim]]
         if end_s > after_s:
-            next_s = end_s
+            next_s = min(next_s, end_s)
+            break
         claim = t.claims[CLAIM.next, claim]
     while hold >= 0:
         if after_s < t.holds[HOLD.end_s, hold] < next_s:

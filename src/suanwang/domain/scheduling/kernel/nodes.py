@@ -5,7 +5,18 @@
 import numpy as np
 
 from suanwang.domain.scheduling.kernel.bits import ONE, all_chips, first_chip, lowest_chips
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, POOL, ROW, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    NO_BOOKING,
+    NODE,
+    POOL,
+    ROW,
+    SIZE,
+    Array,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.scores import choose_chips, size_bit
 from suanwang.domain.scheduling.kernel.shares import FIRST_LABEL, left_on, open_label, relabel
@@ -45,7 +56,21 @@ def take(t: Tables, node: int, chips: int, cpus: int, memory_mib: int) -> None:
 
 @compiled
 def want_of(t: Tables, row: int) -> Want:
-    return Want(t.rows[ROW.chips, row], t.rows[ROW.cpus, row], t.rows[ROW.milli, row], t.rows[ROW.memory_mib, row])
+    return Want(
+        t.rows[ROW.chips, row],
+        t.rows[ROW.cpus, row],
+        t.rows[ROW.milli, row],
+        t.rows[ROW.memory_mib, row],
+        t.rows[ROW.booking, row],
+    )
+
+
+@compiled
+def _has_of(t: Tables, job: int) -> Want:
+    """What a placed job has of each of its nodes."""
+    return Want(
+        t.jobs[JOB.chips, job], t.jobs[JOB.cpus, job], t.jobs[JOB.milli, job], t.jobs[JOB.memory_mib, job], NO_BOOKING
+    )
 
 
 @inlined
@@ -196,7 +221,7 @@ def restore(t: Tables, job: int, pool: int, row: int, end_s: int, nodes: Array, 
 def release(t: Tables, job: int) -> None:
     charge(t, job, t.jobs[JOB.pool, job], -1)
     t.jobs[JOB.leaving, job] = -1
-    want = Want(t.jobs[JOB.chips, job], t.jobs[JOB.cpus, job], t.jobs[JOB.milli, job], t.jobs[JOB.memory_mib, job])
+    want = _has_of(t, job)
     claim = t.jobs[JOB.claim, job]
     while claim >= 0:
         sibling = t.claims[CLAIM.sibling, claim]
@@ -227,7 +252,7 @@ def reoccupy(t: Tables, node: int) -> None:
     claim = t.nodes[NODE.claim, node]
     while claim >= 0:
         job = t.claims[CLAIM.job, claim]
-        want = Want(t.jobs[JOB.chips, job], t.jobs[JOB.cpus, job], t.jobs[JOB.milli, job], t.jobs[JOB.memory_mib, job])
+        want = _has_of(t, job)
         t.claims[CLAIM.chips, claim] &= chips
         occupy(t, node, want, t.claims[CLAIM.chips, claim])
         claim = t.claims[CLAIM.next, claim]

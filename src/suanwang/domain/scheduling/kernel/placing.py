@@ -1,7 +1,18 @@
 """Which nodes of a pool a job gets, now or at a later time."""
 
 from suanwang.domain.scheduling.kernel.bits import ONE, ZERO, lowest_bit
-from suanwang.domain.scheduling.kernel.columns import JOB, NODE, PLACEMENT, POOL, SIZE, Array, Tables, Want
+from suanwang.domain.scheduling.kernel.cabinets import keep_one_cabinet, share_among_cabinets
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import (
+    CABINET,
+    JOB,
+    NODE,
+    POOL,
+    SIZE,
+    Array,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.holds import fits, hold_on
 from suanwang.domain.scheduling.kernel.nodes import want_of
@@ -26,7 +37,9 @@ def _rate(t: Tables, pool: int, want: Want, start_s: int, end_s: int, now_s: int
         if by == BY_SCORE:
             rate = HIGHEST - score(t, node, want, end_s)
         elif by == BY_FULLNESS:
-            rate = free_at(t, node, start_s, now_s)[0]
+            rate = t.nodes[NODE.free_chips, node]  # now: the fullest by what runs, not by what is promised
+            if start_s > now_s or want.milli > 0:
+                rate = free_at(t, node, start_s, now_s)[0]
             if want.milli > 0:  # chips that are shared anyway, before whole ones are opened
                 label = find_label(t, node, want.milli, start_s, end_s, now_s)
                 rate += levels if label_at(t, node, label, start_s, now_s)[0] == MILLI_PER_CHIP else 0
@@ -35,18 +48,24 @@ def _rate(t: Tables, pool: int, want: Want, start_s: int, end_s: int, now_s: int
 
 
 @compiled
-def _select(t: Tables, pool: int, wanted: int) -> None:
-    """Leave a rate only to as many of the best as are wanted, in their order on a tie."""
-    last = 0
+def _select(t: Tables, pool: int, wanted: int, in_cabinet: bool, by: int) -> None:
+    """Leave a rate only to as many of the best as are wanted: on a tie in as few cabinets as can be, in their order."""
+    if in_cabinet and wanted > 1:
+        keep_one_cabinet(t, pool, wanted, by != BY_ORDER)
+    last, compact = 0, t.pools[POOL.cabinets, pool] > 0 and by != BY_ORDER
     while t.tally[last] < wanted:  # rates below `last` are taken whole
         wanted -= t.tally[last]
         last += 1
+    if compact:
+        share_among_cabinets(t, pool, last, wanted)
     for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
-        rate = t.scratch[node]
-        if rate > last or (rate == last and wanted == 0):
+        rate, cabinet = t.scratch[node], t.nodes[NODE.cabinet, node]
+        if rate > last or (rate == last and (wanted == 0 or (compact and t.cabinets[CABINET.quota, cabinet] == 0))):
             t.scratch[node] = -1
-        else:
-            wanted -= rate == last
+        elif rate == last:
+            wanted -= 1
+            if compact:
+                t.cabinets[CABINET.quota, cabinet] -= 1
 
 
 @compiled
@@ -54,10 +73,10 @@ def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, 
     """The nodes on which the job starts now: the fullest first, or in their order, or by score."""
     want, until_s = want_of(t, row), now_s + t.jobs[JOB.walltime_s, job]
     levels, words, wanted, taken = t.pools[POOL.levels, pool], t.pools[POOL.words, pool], t.jobs[JOB.nodes, job], 0
-    if want.milli > 0 or t.size[SIZE.placement] >= PLACEMENT.packing:
+    if want.milli > 0 or t.size[SIZE.placement] >= PLACEMENT.packing or t.pools[POOL.cabinets, pool] > 0:
         by = BY_SCORE if t.size[SIZE.placement] >= PLACEMENT.packing else BY_ORDER if first_fit else BY_FULLNESS
         _rate(t, pool, want, now_s, until_s, now_s, by)
-        _select(t, pool, wanted)
+        _select(t, pool, wanted, t.jobs[JOB.in_cabinet, job] == 1, by)
         for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
             if t.scratch[node] >= 0:
                 picked[taken] = node
@@ -78,7 +97,10 @@ def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, 
                 if (
                     (want.cpus == 0 or t.nodes[NODE.free_cpus, node] >= want.cpus)
                     and (want.memory_mib == 0 or t.nodes[NODE.free_memory_mib, node] >= want.memory_mib)
-                    and (t.nodes[NODE.hold, node] < 0 or fits(t, node, want, now_s, until_s, now_s))
+                    and (
+                        (t.nodes[NODE.hold, node] < 0 and t.nodes[NODE.closure, node] < 0 and want.booking < 0)
+                        or fits(t, node, want, now_s, until_s, now_s)
+                    )
                 ):
                     picked[taken] = node
                     taken += 1
@@ -91,13 +113,13 @@ def pick(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: bool, 
 def hold_nodes(t: Tables, job: int, pool: int, row: int, start_s: int, now_s: int, first_fit: bool) -> None:
     """Reserve nodes for a job: those that fit then, the fullest first, or in their order."""
     want, end_s = want_of(t, row), start_s + t.jobs[JOB.walltime_s, job]
-    _rate(t, pool, want, start_s, end_s, now_s, BY_ORDER if first_fit else BY_FULLNESS)
-    _select(t, pool, t.jobs[JOB.nodes, job])
+    by = BY_ORDER if first_fit else BY_FULLNESS
+    _rate(t, pool, want, start_s, end_s, now_s, by)
+    _select(t, pool, t.jobs[JOB.nodes, job], t.jobs[JOB.in_cabinet, job] == 1, by)
     for node in range(t.pools[POOL.node, pool], t.pools[POOL.node, pool] + t.pools[POOL.nodes, pool]):
         if t.scratch[node] < 0:
             continue
         hold_on(t, node, start_s, end_s, now_s, want, job)
-    t.pools[POOL.holders, pool] += 1
 
 
 @compiled

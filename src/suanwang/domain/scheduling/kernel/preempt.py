@@ -2,18 +2,16 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
+from suanwang.domain.scheduling.kernel.codes import CODE, RIGHT, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
     CLAIM,
-    CODE,
     HOLD,
     JOB,
     NODE,
     POOL,
     PREEMPTED,
-    RIGHT,
     ROW,
     SIZE,
-    STANDING,
     Tables,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
@@ -214,10 +212,13 @@ def preempt(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: boo
     """Make room at a pool for a job that waits there. Returns whether others were told to leave for it.
 
     They are `t.preempted`; what they leave is promised to the job. Nobody leaves if they are more than the policy
-    allows, and nobody's reservation of this pass is delayed.
+    allows, and nobody's reservation of this pass is delayed. Nobody leaves for a job in a booking, which has its place,
+    nor for a gang that must be in one cabinet.
     """
+    bound = t.rows[ROW.booking, row] >= 0 or (t.jobs[JOB.in_cabinet, job] and t.jobs[JOB.nodes, job] > 1)
     if (
-        t.pools[POOL.preemptible, pool] == 0
+        bound
+        or t.pools[POOL.preemptible, pool] == 0
         or t.pools[POOL.not_before_s, pool] > now_s
         or _was_in_vain(t, job, pool, row)
     ):
@@ -249,7 +250,6 @@ def preempt(t: Tables, job: int, pool: int, row: int, now_s: int, first_fit: boo
     t.size[SIZE.preempted] += left
     hold = t.size[SIZE.holds]
     hold_nodes(t, job, pool, row, now_s + 1, now_s, first_fit)
-    t.pools[POOL.holders, pool] -= 1
     promise(t, job, pool, row, t.holds[HOLD.node, hold : t.size[SIZE.holds]])
     owe(t, job, pool, row)
     return True

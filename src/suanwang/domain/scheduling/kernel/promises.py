@@ -4,14 +4,13 @@
 
 from typing import Any
 
+from suanwang.domain.scheduling.kernel.codes import CODE, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
-    CODE,
     HOLD,
     JOB,
     POOL,
     PROMISE,
     SIZE,
-    STANDING,
     Array,
     Tables,
 )

@@ -2,7 +2,15 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
-from suanwang.domain.scheduling.kernel.columns import FACTOR, JOB, ORDER, ROW, SIZE, Array, Tables
+from suanwang.domain.scheduling.kernel.codes import ORDER
+from suanwang.domain.scheduling.kernel.columns import (
+    FACTOR,
+    JOB,
+    ROW,
+    SIZE,
+    Array,
+    Tables,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled
 from suanwang.domain.scheduling.kernel.orders import f1, multi_factor, unicef, wfp3
 from suanwang.domain.scheduling.kernel.tenants import fair_share, weigh_branches

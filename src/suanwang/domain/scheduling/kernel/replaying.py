@@ -2,7 +2,8 @@
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
 
-from suanwang.domain.scheduling.kernel.columns import NEVER, ORDER
+from suanwang.domain.scheduling.kernel.codes import ORDER
+from suanwang.domain.scheduling.kernel.columns import NEVER
 from suanwang.domain.scheduling.kernel.compiling import compiled, entry
 from suanwang.domain.scheduling.kernel.counted import (
     CJOB,

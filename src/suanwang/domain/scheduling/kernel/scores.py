@@ -10,7 +10,15 @@ program, so that its table comes out to the last digit. The rules themselves are
 from typing import Any
 
 from suanwang.domain.scheduling.kernel.bits import first_chip, lowest_chips
-from suanwang.domain.scheduling.kernel.columns import CLAIM, JOB, NODE, PLACEMENT, SIZE, Tables, Want
+from suanwang.domain.scheduling.kernel.codes import PLACEMENT
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    JOB,
+    NODE,
+    SIZE,
+    Tables,
+    Want,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.domain.scheduling.kernel.fragments import NEAR, change, changes_nothing, exact_score, is_near, score_of
 from suanwang.domain.scheduling.kernel.shares import chip_to_open, fullest_chip, joins, left_on

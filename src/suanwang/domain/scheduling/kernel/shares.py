@@ -10,7 +10,15 @@ and, in the seconds in which nobody else is on that chip, where a whole one is f
 from typing import Any
 
 from suanwang.domain.scheduling.kernel.bits import first_chip
-from suanwang.domain.scheduling.kernel.columns import CLAIM, HOLD, JOB, NEVER, NODE, SIZE, Tables
+from suanwang.domain.scheduling.kernel.columns import (
+    CLAIM,
+    HOLD,
+    JOB,
+    NEVER,
+    NODE,
+    SIZE,
+    Tables,
+)
 from suanwang.domain.scheduling.kernel.compiling import compiled, inlined
 from suanwang.units import MILLI_PER_CHIP
 
@@ -97,15 +105,23 @@ def free_at(t: Tables, node: int, at_s: int, now_s: int) -> Any:
 
 
 @compiled
+def _chip_at(t: Tables, node: int, chip: int, at_s: int, now_s: int) -> Any:
+    """(thousandths left, whether somebody is on it) of a chip at a time, reservations aside."""
+    left, used, claim = MILLI_PER_CHIP, False, t.nodes[NODE.claim, node]
+    while claim >= 0:
+        job = t.claims[CLAIM.job, claim]
+        if t.claims[CLAIM.chips, claim] == 1 << chip and max(t.jobs[JOB.end_s, job], now_s + 1) > at_s:
+            left, used = left - t.jobs[JOB.milli, job], True
+        claim = t.claims[CLAIM.next, claim]
+    return left, used
+
+
+@compiled
 def label_at(t: Tables, node: int, label: int, at_s: int, now_s: int) -> Any:
     """(thousandths left, whether somebody is on it) of a labelled chip at a time."""
     left, used = MILLI_PER_CHIP, False
-    claim = t.nodes[NODE.claim, node] if 0 <= label < FIRST_LABEL else -1
-    while claim >= 0:
-        job = t.claims[CLAIM.job, claim]
-        if t.claims[CLAIM.chips, claim] == 1 << label and max(t.jobs[JOB.end_s, job], now_s + 1) > at_s:
-            left, used = left - t.jobs[JOB.milli, job], True
-        claim = t.claims[CLAIM.next, claim]
+    if 0 <= label < FIRST_LABEL:
+        left, used = _chip_at(t, node, label, at_s, now_s)
     hold = t.nodes[NODE.hold, node]
     while hold >= 0:
         if (
@@ -120,10 +136,11 @@ def label_at(t: Tables, node: int, label: int, at_s: int, now_s: int) -> Any:
 
 @compiled
 def has_room_at(t: Tables, node: int, milli: int, at_s: int) -> bool:
-    """Whether a chip that is shared now has so much left when what ends until then has ended; reservations aside."""
+    """Whether a chip that is shared now has so much left when what ends until then has ended; reservations aside, since
+    what is kept of it outlives them."""
     shared = t.nodes[NODE.shared, node]
     while shared != 0:
-        left, used = label_at(t, node, first_chip(shared), at_s, -NEVER)
+        left, used = _chip_at(t, node, first_chip(shared), at_s, -NEVER)
         if used and left >= milli:
             return True
         shared &= shared - 1

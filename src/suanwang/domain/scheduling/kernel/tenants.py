@@ -4,16 +4,15 @@
 
 from math import log
 
+from suanwang.domain.scheduling.kernel.codes import RIGHT, STANDING
 from suanwang.domain.scheduling.kernel.columns import (
     BRANCH,
     JOB,
     LIMIT,
     NEVER,
     POOL,
-    RIGHT,
     ROW,
     SIZE,
-    STANDING,
     Tables,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
