@@ -1,7 +1,7 @@
 """The references of the centre file and of settings say what the readers know."""
 
 import re
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import get_args
 
@@ -10,8 +10,10 @@ import pytest
 from suanwang.agent.config import AgentConfig, read_agent_config
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import load_centre_file, read_centre_file
-from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement, Preemption
+from suanwang.control.daemon import LIVE_POLICY
+from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement, Policy, Preemption
 from suanwang.errors import InvalidInput
+from suanwang.policyfile import HUB_FIELDS, HUB_ORDERS, read_hub_policy
 from suanwang.replay.policyfile import choose_policy
 from suanwang.settings import read_settings
 from suanwang.units import duration_s
@@ -64,10 +66,43 @@ def test_the_policy_file_is_read_as_shown(tmp_path: Path) -> None:
     assert (name, policy.order, policy.factors.fair_share) == ("ours", "multi_factor", 2)
     assert policy.factors == MultiFactor(fair_share=2, priority=0.5)
     assert policy.preemption == Preemption()
-    assert set(re.findall(r"^\| `(\w+)` \|", page.split("## Orders")[1], re.MULTILINE)) == set(get_args(Order))
+    assert set(re.findall(r"^\| `(\w+)` \|", page.split("## ")[1], re.MULTILINE)) == set(get_args(Order))
     row = re.findall(r"^\| `placement` \|(.*)\|.*\|$", page, re.MULTILINE)[0]
     assert set(re.findall(r"`(\w+)`", row)) == set(get_args(Placement))
     assert str(CONSERVATIVE) in page
+
+
+def test_the_policy_of_a_hub_is_read_as_shown(tmp_path: Path) -> None:
+    part = (ROOT / "docs/reference/policy.md").read_text("utf-8").split("## The policy of a hub")[1]
+    file = tmp_path / "hub.yaml"
+    file.write_text(re.findall(r"^```yaml\n(.*?)^```$", part, re.MULTILINE | re.DOTALL)[0])
+    policy = read_hub_policy(file, LIVE_POLICY)
+    assert policy == replace(LIVE_POLICY, preemption=Preemption())
+    shown = {name: int(most) for name, most in re.findall(r"^\| `(\w+)` \|.*\| (\d+) \|$", part, re.MULTILINE)}
+    assert shown == {field.name: field.default for field in fields(Preemption)}
+    assert all(f"`{name}`" in part for name in (*HUB_FIELDS[:-1], *HUB_ORDERS))
+    file.write_text("order: wfp3\npreemption: {max_victims: 2}")
+    assert read_hub_policy(file, LIVE_POLICY) == Policy(order="wfp3", preemption=Preemption(max_victims=2))
+    assert read_hub_policy(None, LIVE_POLICY) == LIVE_POLICY
+
+
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("order: fair_share", "order"),
+        ("usage_half_life_s: 60", "usage_half_life_s"),
+        ("placement: fgd", "placement"),
+        ("preemption: {min_gap: 0}", "preemption.min_gap"),
+        ("preemption: {victims: 1}", "preemption.victims"),
+        ("preemption: true", "preemption"),
+        ("reserve_ahead: many", "reserve_ahead"),
+    ],
+)
+def test_a_bad_policy_of_a_hub_names_the_field(tmp_path: Path, text: str, field: str) -> None:
+    (tmp_path / "bad.yaml").write_text(text)
+    with pytest.raises(InvalidInput) as refused:
+        read_hub_policy(tmp_path / "bad.yaml", LIVE_POLICY)
+    assert refused.value.facts["field"] == field
 
 
 @pytest.mark.parametrize(

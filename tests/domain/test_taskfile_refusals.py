@@ -51,6 +51,15 @@ def test_submit_goes_before_labels_and_labels_before_defaults() -> None:
     assert (spec.objective, notices["NO_WALLTIME"].facts) == (Objective.SOONEST, {"walltime_s": 99})
 
 
+def test_a_job_says_that_it_may_make_room() -> None:
+    labels = 'labels: {suanwang/preemptible: "true", suanwang/checkpoint-every: "10m"}'
+    spec, _ = task(f"run: x\nresources: {{{labels}}}")
+    assert (spec.preemptible, spec.checkpoint_every_s, spec.labels) == (True, 600, {})
+    for said in ("run: x", 'run: x\nresources: {labels: {suanwang/preemptible: "false"}}'):
+        spec, _ = task(said)
+        assert (spec.preemptible, spec.checkpoint_every_s) == (False, 0)
+
+
 @pytest.mark.parametrize(
     ("label", "code"),
     [
@@ -69,6 +78,10 @@ def test_submit_goes_before_labels_and_labels_before_defaults() -> None:
         ("suanwang/booking: My Course", "INVALID_INPUT"),
         ("suanwang/voucher: ''", "INVALID_INPUT"),
         ("suanwang/voucher: a b", "INVALID_INPUT"),
+        ("suanwang/preemptible: 'yes'", "INVALID_INPUT"),
+        ("suanwang/preemptible: true", "INVALID_INPUT"),
+        ("suanwang/checkpoint-every: often", "INVALID_INPUT"),
+        ("suanwang/checkpoint-every: 367d", "INVALID_INPUT"),
         ("suanwang/waltime: 8h", "UNKNOWN_LABEL"),
         ("suanwang/inputs: x", "UNKNOWN_LABEL"),
         ("version: 1.10", "INVALID_INPUT"),

@@ -49,6 +49,21 @@ def test_people_get_tables_in_their_language(run: Run, monkeypatch: pytest.Monke
     assert "平均等待" in chinese.stdout
 
 
+def test_who_made_room_is_counted_in_the_table(run: Run, tmp_path: Path) -> None:
+    """On four chips the first leaves after an hour, saved every 25 minutes: ten minutes of four chips are lost."""
+    columns = {"priority": [0, 5], "preemptible": [1, 0], "checkpoint_every_s": [1_500, 0]}
+    write_parquet(jobs((0, 7_200, 4), (3_600, 60, 4), **columns), tmp_path / "two.parquet")
+    (tmp_path / "room.yaml").write_text("preemption: {min_run_s: 600}")
+    plain = ("replay", tmp_path / "two.parquet", "--chips", "4")
+    assert "preemptions" not in run(*plain).stdout
+    made_room = run(*plain, "--policy", tmp_path / "room.yaml")
+    assert "preemptions" in made_room.stdout
+    (line,) = (line for line in made_room.stdout.splitlines() if "all jobs" in line)
+    assert line.split()[-2:] == ["1", "0.7"]
+    found = answer(run(*plain, "--policy", tmp_path / "room.yaml", "--json"))["summary"]
+    assert (found["preemptions"], found["lost_chip_s"]) == (1, 4 * 600)
+
+
 def test_what_never_runs_and_what_was_skipped_is_told(run: Run, write: Write) -> None:
     row = "{} {} 0 60 {} -1 -1 -1 3600 -1 1 7 1 -1 1 -1 -1 -1\n"
     text = "; MaxProcs: 8\n" + row.format(1, 0, 4) + row.format(2, 0, 99) + row.format(3, "x", 1) + row.format(4, -1, 1)

@@ -18,9 +18,11 @@ from suanwang.api.app import create_app
 from suanwang.api.network import new_secret
 from suanwang.catalogue import read_catalogue
 from suanwang.control import daemon, network
-from suanwang.control.daemon import Hub
+from suanwang.control.daemon import LIVE_POLICY, Hub
+from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.tenant import Quotas
 from suanwang.errors import Conflict, Failed, Unreachable
+from suanwang.policyfile import read_hub_policy
 from suanwang.settings import Settings
 from suanwang.store import db, embedded
 from suanwang.store.migrate import migrate
@@ -46,18 +48,20 @@ async def run_hub(
     founded with it: a crash in between loses nothing, the next start begins anew. With `new_administrator` a network
     that is there already gets another administrator's token, which `keep` is given too.
 
-    Raises Unreachable if the database does not answer or the address is taken, InvalidInput for a wrong database URL,
-    Refused if the database's user lacks rights, Conflict if a hub runs with this home already.
+    Raises Unreachable if the database does not answer or the address is taken, InvalidInput for a wrong database URL
+    or policy file, Refused if the database's user lacks rights, Conflict if a hub runs with this home already.
     """
+    policy = read_hub_policy(settings.policy_file, LIVE_POLICY)
     _require_free(settings.host, settings.port)
     public_url = f"http://{settings.host}:{settings.port}"
     with _only_hub_of(settings.home):
         async with _database(settings) as url:
-            await _run(settings, url, public_url, keep, ready, new_administrator)
+            await _run(settings, policy, url, public_url, keep, ready, new_administrator)
 
 
 async def _run(
     settings: Settings,
+    policy: Policy,
     url: str,
     public_url: str,
     keep: Callable[[str, str], None],
@@ -72,6 +76,7 @@ async def _run(
             read_catalogue(),
             lambda: int(time.time()),
             settings.unseen_after_s,
+            policy,
             quotas=Quotas(settings.live_jobs_quota, settings.blob_quota_mib * BYTES_PER_MIB),
             keep_s=settings.keep_days * SECONDS_PER_DAY,
         )

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from suanwang.cli.screen import pairs, plain, table
 from suanwang.i18n import _
+from suanwang.units import SECONDS_PER_HOUR
 from suanwang.words import NOTHING, duration, money
 
 if TYPE_CHECKING:
@@ -88,11 +89,13 @@ def _head(answer: Answer) -> "RenderableType":
 
 
 def _totals(answer: Answer) -> "RenderableType":
-    names = ("", _("jobs"), _("refused"), *_wait_names(), _("utilisation"), _("makespan"), _("fairness"), _("cost"))
-    made = table("", names, right=names[1:])
     lines = [(_("one network") if answer.isolated else _("all jobs"), answer.summary)]
     if answer.isolated:
         lines.insert(0, (_("every centre alone"), answer.isolated))
+    made_room = any(line["preemptions"] for _name, line in lines)
+    names = ("", _("jobs"), _("refused"), *_wait_names(), _("utilisation"), _("makespan"), _("fairness"), _("cost"))
+    names += (_("preemptions"), _("lost chip hours")) if made_room else ()
+    made = table("", names, right=names[1:])
     for name, line in lines:
         made.add_row(
             name,
@@ -103,8 +106,14 @@ def _totals(answer: Answer) -> "RenderableType":
             _time(line["makespan_s"]),
             _decimal(line["fairness"], 3),
             money(line["cost_fen"]),
+            *(_losses(line) if made_room else ()),
         )
     return made
+
+
+def _losses(line: Row) -> tuple[str, str]:
+    """How often an attempt made room for another job, and the work that its last checkpoint did not save."""
+    return _count(line["preemptions"]), _decimal(line["lost_chip_s"] / SECONDS_PER_HOUR, 1)
 
 
 def _pools(answer: Answer) -> "RenderableType":

@@ -25,6 +25,8 @@ class Seen:
     now: AttemptRecord
     observed: Observed
     usage: Interval | None
+    made_room: bool = False
+    """The network told it to leave for another job, and so it did."""
 
     @property
     def key(self) -> Key:

@@ -8,12 +8,12 @@ from uuid import UUID
 
 from msgspec import Raw
 
-from suanwang.control import meter
+from suanwang.control import meter, preempt
 from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import JobSpec, JobState
 from suanwang.domain.scheduling import calendar
 from suanwang.domain.scheduling import events as happened
-from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Waiting, WindowAnswer
+from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Preempted, Waiting, WindowAnswer
 from suanwang.domain.scheduling.events import Ask, AskVariant, Event
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import step
@@ -72,6 +72,7 @@ def ask_of(
     arrival: int,
     attempt: int = 1,
     only_centre: str | None = None,
+    preemptions: int = 0,
 ) -> Ask:
     """What a job asks of the brain. Raises InvalidInput for a chip that the catalogue does not have."""
     return Ask(
@@ -98,12 +99,21 @@ def ask_of(
         ),
         only_centre=only_centre,
         arrival=arrival,
+        preemptible=spec.preemptible,
+        preemptions=preemptions,
+        checkpoint_every_s=spec.checkpoint_every_s,
         booking_id=spec.booking,
         within=spec.within,
     )
 
 
-def ask_again(record: jobs.JobRecord, catalogue: Catalogue, attempt: int, only_centre: str | None = None) -> Ask:
+def ask_again(
+    record: jobs.JobRecord,
+    catalogue: Catalogue,
+    attempt: int,
+    only_centre: str | None = None,
+    preemptions: int = 0,
+) -> Ask:
     """What an attempt of a job that is recorded asks: it keeps its place in the queue, and may cost what is left."""
     ask = ask_of(
         record.spec,
@@ -114,6 +124,7 @@ def ask_again(record: jobs.JobRecord, catalogue: Catalogue, attempt: int, only_c
         record.number,
         attempt,
         only_centre,
+        preemptions,
     )
     return replace(ask, max_cost_fen=left_to_spend_fen(record))
 
@@ -137,9 +148,10 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
         known = [news for pool in await centre.pools(tx) for news in _pool_set(brain, pool, versions[pool.id])]
         known += await _standing(tx, now_s)
         live = {str(job.id): job for job in await jobs.live(tx)}
+        counts = await attempts.preemptions(tx, [job.id for job in live.values() if job.attempts])
         for row in await attempts.live(tx):
             owner = live[str(row["job_id"])]
-            ask = ask_again(owner, catalogue, row["number"])
+            ask = ask_again(owner, catalogue, row["number"], preemptions=counts.get(owner.id, 0))
             end_s = row["expected_end_s"]
             known.append(
                 happened.AttemptRestored(
@@ -147,7 +159,8 @@ async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:
                 )
             )
         waiting = [job for job in live.values() if job.state is JobState.QUEUED]
-        known += [await _queued_again(tx, brain, job, catalogue) for job in waiting]
+        known += [await _queued_again(tx, brain, job, catalogue, counts.get(job.id, 0)) for job in waiting]
+        known += [*await preempt.leaving(tx), *await preempt.promised(tx)]
     brain.refused = known
     return brain
 
@@ -167,14 +180,16 @@ async def _standing(tx: Connection, now_s: int) -> list[Event]:
     return known
 
 
-async def _queued_again(tx: Connection, brain: Brain, record: jobs.JobRecord, catalogue: Catalogue) -> Event:
+async def _queued_again(
+    tx: Connection, brain: Brain, record: jobs.JobRecord, catalogue: Catalogue, preemptions: int
+) -> Event:
     checkpoint, centre_id = None, None
     if record.attempts:
         checkpoint, centre_id = await last_checkpoint(tx, record.id)
     if checkpoint is not None:
         brain.resume[str(record.id)] = checkpoint
     only_centre = centre_id if checkpoint is not None and checkpoint.blob_sha256 is None else None
-    ask = ask_again(record, catalogue, record.attempts + 1, only_centre)
+    ask = ask_again(record, catalogue, record.attempts + 1, only_centre, preemptions)
     return happened.JobQueued(ask, record.queued_s)
 
 
@@ -267,14 +282,16 @@ def _centre_events(
 async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: int) -> set[str]:
     placed = [decision for decision in decisions if isinstance(decision, Placed)]
     waiting = [decision for decision in decisions if isinstance(decision, Waiting)]
+    told = [decision for decision in decisions if isinstance(decision, Preempted)]
+    leave = {decision.job_id for decision in told}
     async with db.transaction() as tx:
         if not await event.epoch_holds(tx, brain.epoch):
             raise Conflict("another hub decides for this network now", code="BRAIN_REPLACED", epoch=brain.epoch)
-        locked = await jobs.lock(tx, [UUID(decision.job_id) for decision in placed])
+        locked = await jobs.lock(tx, [UUID(one.job_id) for one in placed] + [UUID(one.job_id) for one in told])
         news: list[NewEvent] = []
         new_attempts: list[NewAttempt] = []
         reasons: list[tuple[UUID, int, str]] = []
-        purses = await meter.open_purses(tx, locked.values())
+        purses = await meter.open_purses(tx, [one for one in locked.values() if str(one.id) not in leave])
         # A pool that changed since it was read may not have these nodes any more: its change is in the trace, or soon.
         versions = await centre.hold_versions(tx, sorted({decision.pool_id for decision in placed}))
         for decision in placed:
@@ -302,11 +319,13 @@ async def _commit(db: Database, brain: Brain, decisions: list[Decision], now_s: 
             await jobs.place(tx, reasons)
         await jobs.set_reasons(tx, [(UUID(d.job_id), to_json(d.reason)) for d in waiting])
         news += [NewEvent("job_waiting", d.job_id, body={"reason": d.reason, "outlook": [*d.outlook]}) for d in waiting]
+        news += await preempt.tell_to_leave(tx, told, locked, brain.centre_of)
+        news += preempt.promises(brain.state, told)
         news += await _commit_calendar(tx, brain, decisions)
         await event.append(tx, now_s, ACTOR, news)
     for decision in placed:
         brain.resume.pop(decision.job_id, None)
-    return {attempt.centre_id for attempt in new_attempts}
+    return {one.centre_id for one in news if one.centre_id is not None}
 
 
 async def _commit_calendar(tx: Connection, brain: Brain, decisions: list[Decision]) -> list[NewEvent]:

@@ -4,18 +4,15 @@ import logging
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from suanwang.control import meter
+from suanwang.control import meter, preempt
 from suanwang.control.inventory import differences
+from suanwang.control.recover import changed, recover
 from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
-from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint, left_to_spend_fen
 from suanwang.domain import job as job_rules
-from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import CENTRE_CAUSES, COMPUTE_KIND, ENDED_STATES, JobSpec, JobState, JobStep, Phase
-from suanwang.domain.ledger import CASH, programme_asset
+from suanwang.domain.job import ENDED_STATES, Cause, JobSpec, JobState, JobStep, Phase
 from suanwang.domain.tenant import Actor, require_centre
-from suanwang.domain.voucher import usable
-from suanwang.errors import Conflict, InsufficientValue, InvalidInput
+from suanwang.errors import Conflict, InvalidInput
 from suanwang.protocol import (
     MAX_REPORTS_PER_SYNC,
     PROTOCOL_VERSION,
@@ -28,16 +25,19 @@ from suanwang.protocol import (
     SyncRequest,
 )
 from suanwang.store import attempt as attempts
-from suanwang.store import centre, event, ledger
+from suanwang.store import centre, event
 from suanwang.store import job as jobs
 from suanwang.store import report as reports
+from suanwang.store.attempt import AttemptRecord
 from suanwang.store.db import WHOLE_TRANSACTION_FAILS, Connection, Database, Row, from_json
 from suanwang.store.event import NewEvent
 from suanwang.store.job import JobRecord, StateChange
-from suanwang.store.posting import check_now, post
+from suanwang.store.posting import check_now
 from suanwang.store.report import Key
 
 log = logging.getLogger("suanwang.hub")
+ENDS_OF_A_STOP = frozenset({Cause.CANCELLED, Cause.PREEMPTED})
+"""How an attempt ends that was told to stop. An end of its own, be it in the same second, stays what it is."""
 MAX_NAME_LENGTH = 200
 MAX_CAUSE_LENGTH = 500
 ONE_AGENT_FOR_S = 30
@@ -147,6 +147,8 @@ async def _judge(
             newest[key] = report
     job_records = await jobs.lock(tx, sorted({job_id for job_id, _ in newest}))
     known = await attempts.lock(tx, sorted(newest))
+    stopped = [key for key, report in newest.items() if report.cause in ENDS_OF_A_STOP]
+    made_room = await preempt.who_was_told(tx, stopped) if stopped else set()
     seen: list[Seen] = []
     for key, report in newest.items():
         record = known.get(key)
@@ -155,8 +157,13 @@ async def _judge(
         elif record.centre_id != centre_id:
             refused.append(refusal_of(report, "OTHER_CENTRE", "this attempt was placed at another centre"))
         elif record.phase is not Phase.ENDED and report.sequence > record.sequence:
-            seen.append(merged(record, report))
+            seen.append(_after_leaving(record, report) if key in made_room else merged(record, report))
     return seen, job_records
+
+
+def _after_leaving(record: AttemptRecord, report: Report) -> Seen:
+    """The end of an attempt that the network told to leave: for its agent it was cancelled as any other."""
+    return replace(merged(record, replace(report, cause=Cause.PREEMPTED)), made_room=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -279,7 +286,7 @@ async def _job_step(
         if started and number == record.attempts and record.state is JobState.PLACED:
             state = job_rules.after(record.state, JobStep.START)
             reason: dict[str, object] = {"code": "RUNNING", "facts": {"centre": one.now.centre_id, "attempt": number}}
-            return _change(record, state, reason), events
+            return changed(record, state, reason), events
         return None, events
     cause = one.now.cause
     ended = {
@@ -299,96 +306,15 @@ async def _job_step(
         record.recoveries,
         record.restarts,
         record.state is JobState.CANCELLING,
+        one.made_room,
     )
     reason = {"code": cause.upper(), "facts": {"centre": one.now.centre_id, "attempt": number, **ended}}
     if step is JobStep.RECOVER:
-        return await _recover(tx, catalogue, record, one, reason, events, now_s)
+        change, told = await recover(tx, catalogue, record, one, reason, now_s)
+        return change, [*events, told]
     state = job_rules.after(record.state, step)
     events.append(NewEvent("job_ended", job_id, number, body={"state": state, "cause": cause}))
-    return _change(record, state, reason, ended_s=now_s), events
-
-
-async def _recover(
-    tx: Connection,
-    catalogue: Catalogue,
-    record: JobRecord,
-    one: Seen,
-    reason: dict[str, object],
-    events: list[NewEvent],
-    now_s: int,
-) -> tuple[StateChange, list[NewEvent]]:
-    """Queue the next attempt, from the last checkpoint, once a full attempt's value is held again."""
-    record = replace(record, charged_fen=(await jobs.lock(tx, [record.id]))[record.id].charged_fen)
-    lacking = await _hold_again(tx, record, now_s)
-    if lacking is not None:
-        reason = {"code": lacking, "facts": {"after": reason["code"], "max_cost_fen": record.spec.max_cost_fen}}
-        events.append(NewEvent("job_ended", str(record.id), one.now.number, body={"state": JobState.FAILED, **reason}))
-        return _change(record, job_rules.after(record.state, JobStep.FAIL), reason, ended_s=now_s), events
-    checkpoint, centre_id = one.now.checkpoint, one.now.centre_id
-    if checkpoint is None:
-        checkpoint, found_at = await last_checkpoint(tx, record.id)
-        centre_id = found_at or centre_id
-    # A checkpoint that was not uploaded cannot travel.
-    stuck = checkpoint is not None and checkpoint.blob_sha256 is None
-    ask = ask_again(record, catalogue, record.attempts + 1, centre_id if stuck else None)
-    events.append(NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint)))
-    by_centre = one.now.cause in CENTRE_CAUSES
-    change = StateChange(
-        record,
-        job_rules.after(record.state, JobStep.RECOVER),
-        {"code": "RECOVERING", "facts": {"after": reason, "from_step": checkpoint.step if checkpoint else None}},
-        queued_s=now_s,
-        recoveries=record.recoveries + by_centre,
-        restarts=record.restarts + (not by_centre),
-    )
-    return change, events
-
-
-async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> str | None:
-    """Bring a job's hold back to what another attempt can cost: as at first, within what is left to spend.
-
-    Returns the code of what is lacking, if something is.
-    """
-    limit_fen = left_to_spend_fen(record)
-    if limit_fen <= 0 < record.estimate_fen:
-        return "COST_LIMIT_REACHED"
-    purse = (await meter.open_purses(tx, [record]))[record.id]
-    first = await ledger.held_first_fen(tx, record.id)
-    voucher_fen = _from_voucher_fen(purse, record, first, now_s)
-    # Cash alone will do as well: the voucher's value may be taken by another job at this very moment.
-    for from_voucher_fen in dict.fromkeys((voucher_fen, 0)):
-        short_fen = sum(first.values()) - first.get(CASH, 0) - purse.voucher_fen - from_voucher_fen
-        cash_fen = min(first.get(CASH, 0) + max(0, short_fen), limit_fen) - purse.cash_fen
-        hold = movements.hold(
-            record.tenant_id,
-            str(record.id),
-            record.attempts + 1,
-            max(0, cash_fen),
-            purse.source,
-            from_voucher_fen,
-            now_s,
-            meter.ACTOR,
-        )
-        try:
-            async with tx.transaction():
-                await post(tx, [hold], now_s)
-        except InsufficientValue:
-            continue
-        return None
-    return "INSUFFICIENT_VALUE"
-
-
-def _from_voucher_fen(purse: meter.Purse, record: JobRecord, first: dict[str, int], now_s: int) -> int:
-    """What the job's voucher can give for another attempt: up to what it gave at first, if it still pays at all."""
-    used = purse.voucher
-    if used is None or usable(used.terms, on_s=now_s, use=record.spec.use, kind=COMPUTE_KIND) is not None:
-        return 0
-    gave_fen = first.get(programme_asset(used.programme_id), 0)
-    return min(max(0, gave_fen - purse.voucher_fen), used.available_fen)
-
-
-def _change(record: JobRecord, state: JobState, reason: dict[str, object], ended_s: int | None = None) -> StateChange:
-    return StateChange(record, state, reason, ended_s, recoveries=record.recoveries, restarts=record.restarts)
+    return changed(record, state, reason, ended_s=now_s), events
 
 
 async def read_orders(

@@ -96,6 +96,10 @@ class JobSpec:
     """Attempts that may follow a failure of the centre (node lost, process killed from outside, preempted)."""
     max_restarts_on_errors: int = 0
     recover_on_exit_codes: tuple[int, ...] = ()
+    preemptible: bool = False
+    """An attempt may be told to leave for another job; the job goes on from its checkpoint once there is room."""
+    checkpoint_every_s: int = 0
+    """How often it saves its work, as it says. 0: who ends it early is taken to lose all of the attempt."""
     labels: dict[str, str] = field(default_factory=dict)
     booking: str | None = None
     """A booking to run in, and nowhere else."""
@@ -194,16 +198,25 @@ CENTRE_CAUSES = frozenset({Cause.KILLED, Cause.PREEMPTED, Cause.NODE_FAILED, Cau
 
 
 def step_after_end(
-    spec: JobSpec, cause: Cause, exit_code: int | None, recoveries: int, restarts: int, cancelling: bool
+    spec: JobSpec,
+    cause: Cause,
+    exit_code: int | None,
+    recoveries: int,
+    restarts: int,
+    cancelling: bool,
+    made_room: bool = False,
 ) -> JobStep:
     """What happens to a job when its attempt ended.
 
     `recoveries` and `restarts` count earlier attempts that ended by the centre and by the tenant's own error.
+    `made_room`: the network told it to leave for another job, which is nobody's failure and counts as none.
     """
     if cause is Cause.SUCCEEDED:
         return JobStep.SUCCEED
     if cancelling:
         return JobStep.CONFIRM_CANCEL
+    if made_room:
+        return JobStep.RECOVER
     if cause in CENTRE_CAUSES:
         return JobStep.RECOVER if recoveries < spec.max_recoveries else JobStep.FAIL
     if cause is Cause.FAILED and restarts < spec.max_restarts_on_errors:
@@ -235,16 +248,11 @@ def check(spec: JobSpec) -> None:
         raise InvalidInput("priority", spec.priority, f"{PRIORITY_RANGE[0]} to {PRIORITY_RANGE[1]}")
     if spec.max_cost_fen is not None and spec.max_cost_fen < 0:
         raise InvalidInput("max_cost_fen", spec.max_cost_fen, "0 or more fen")
-    if not 0 <= spec.max_recoveries <= 100:
-        raise InvalidInput("max_recoveries", spec.max_recoveries, "0 to 100")
-    if not 0 <= spec.max_restarts_on_errors <= 100:
-        raise InvalidInput("max_restarts_on_errors", spec.max_restarts_on_errors, "0 to 100")
+    _check_recovery(spec)
     _check_place(spec)
     _check_variants(spec.variants)
     if not 1 <= len(spec.use) <= 64 or not spec.use.isprintable():
         raise InvalidInput("use", spec.use, "1 to 64 printable characters, like training")
-    if len(spec.recover_on_exit_codes) > 256 or not all(0 <= code <= 255 for code in spec.recover_on_exit_codes):
-        raise InvalidInput("recover_on_exit_codes", len(spec.recover_on_exit_codes), "at most 256 codes from 0 to 255")
     for key, value in spec.envs.items():
         if not key.isascii() or not key.replace("_", "a").isalnum() or key[0].isdigit():
             raise InvalidInput(f"envs.{key}", key, "names of letters, digits and underscores")
@@ -259,6 +267,17 @@ def check(spec: JobSpec) -> None:
             raise InvalidInput(
                 "labels", f"{key}: {value}", "a name and a text without line breaks or control characters"
             )
+
+
+def _check_recovery(spec: JobSpec) -> None:
+    if not 0 <= spec.max_recoveries <= 100:
+        raise InvalidInput("max_recoveries", spec.max_recoveries, "0 to 100")
+    if not 0 <= spec.max_restarts_on_errors <= 100:
+        raise InvalidInput("max_restarts_on_errors", spec.max_restarts_on_errors, "0 to 100")
+    if len(spec.recover_on_exit_codes) > 256 or not all(0 <= code <= 255 for code in spec.recover_on_exit_codes):
+        raise InvalidInput("recover_on_exit_codes", len(spec.recover_on_exit_codes), "at most 256 codes from 0 to 255")
+    if not 0 <= spec.checkpoint_every_s <= MAX_WALLTIME_S:
+        raise InvalidInput("checkpoint_every_s", spec.checkpoint_every_s, f"0 to {MAX_WALLTIME_S} seconds")
 
 
 def _check_place(spec: JobSpec) -> None:

@@ -1,6 +1,7 @@
 """Attempts: where a job was placed, what was seen of it, what it used and what was charged for that."""
 
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 from suanwang.domain.job import Cause, Phase
@@ -10,6 +11,8 @@ from suanwang.store.db import Connection, Row, from_json, to_json
 from suanwang.store.queries import queries
 
 _SQL = queries("attempt")
+Key: TypeAlias = tuple[UUID, int]
+"""(job, number)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,13 @@ async def orders_since(tx: Connection, centre_id: str, version: int) -> list[Row
 
 async def live(tx: Connection) -> list[Row]:
     return await tx.fetch(_SQL["live"])
+
+
+async def preemptions(tx: Connection, job_ids: list[UUID]) -> dict[UUID, int]:
+    """Job -> attempts of it that made room for others; a job without any is absent."""
+    if not job_ids:
+        return {}
+    return {row["job_id"]: row["preemptions"] for row in await tx.fetch(_SQL["preemptions"], job_ids)}
 
 
 async def of_job(tx: Connection, job_id: UUID) -> list[Row]:

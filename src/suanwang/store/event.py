@@ -95,6 +95,22 @@ async def held_back(tx: Connection) -> HeldBack | None:
     return HeldBack(since_s, "a transaction that is over by now" if row is None else row["holder"])
 
 
+async def told(tx: Connection, kind: str, keys: list[tuple[UUID, int]]) -> set[tuple[UUID, int]]:
+    """Which of these attempts have an event of this kind."""
+    rows = await tx.fetch(_SQL["told"], kind, [job_id for job_id, _ in keys], [number for _, number in keys])
+    return {(row["job_id"], row["attempt"]) for row in rows}
+
+
+async def leaving(tx: Connection, kind: str) -> list[Row]:
+    """Live attempts that should stop and have an event of this kind, and since when."""
+    return await tx.fetch(_SQL["leaving"], kind)
+
+
+async def promised(tx: Connection, kind: str) -> list[Row]:
+    """The newest event of this kind of every waiting job that is of its next attempt, in the order of the events."""
+    return await tx.fetch(_SQL["promised"], kind)
+
+
 async def of_job(tx: Connection, job_id: UUID) -> list[dict[str, Any]]:
     return [_shown(row) for row in await tx.fetch(_SQL["events_of_job"], job_id)]
 

@@ -217,6 +217,13 @@ def _hint(value: str, known: tuple[str, ...]) -> str:
     return f"; did you mean {meant}?" if meant else ""
 
 
+def said_yes_or_no(value: str, where: str) -> bool:
+    """A label is a text, so that yes and no come in quotes."""
+    if value not in ("true", "false"):
+        raise InvalidInput(where, value, 'true or false, in quotes: "true"')
+    return value == "true"
+
+
 def max_cost(value: str, where: str) -> int:
     amount_fen = fen_of_yuan(value, where)
     if amount_fen < 0:

@@ -34,7 +34,17 @@ _HARDWARE = ("accelerators", "gpus", "cpus", "memory", "image_id", "use_spot", "
 _OF_JOB = ("job_recovery", "priority", "priority_class")
 ENTRY_FIELDS = (*_HARDWARE, *_PLACE, *IGNORED, "labels")
 RESOURCE_FIELDS = (*ENTRY_FIELDS, *_OF_JOB, "any_of", "ordered")
-JOB_LABELS = ("walltime", "voucher", "max-cost", "use", "objective", "within", "booking")
+JOB_LABELS = (
+    "walltime",
+    "voucher",
+    "max-cost",
+    "use",
+    "objective",
+    "preemptible",
+    "checkpoint-every",
+    "within",
+    "booking",
+)
 LABELS = (*JOB_LABELS, "centre")
 
 _CLOUDS = """

@@ -71,10 +71,26 @@ class FakeCentre:
         self.refused += [refusal.code for refusal in reply.refused]
         for order in reply.orders:
             if isinstance(order, StopOrder):
-                self.end((order.job_id, order.attempt), now_s, Cause.CANCELLED)
+                self._stop(order, now_s)
             elif (order.job_id, order.attempt) not in self.attempts:
                 self._start(order, now_s)
         self.version = reply.version
+
+    def _stop(self, order: StopOrder, now_s: int) -> None:
+        """What was never begun is closed, as an agent does."""
+        key = (order.job_id, order.attempt)
+        if key in self.attempts:
+            self.end(key, now_s, Cause.CANCELLED)
+        else:
+            self.outbox[key] = Report(
+                job_id=order.job_id,
+                attempt=order.attempt,
+                sequence=1,
+                phase=Phase.ENDED,
+                observed_s=now_s,
+                ended_s=now_s,
+                cause=Cause.CANCELLED,
+            )
 
     def _start(self, order: RunOrder, now_s: int) -> None:
         key = (order.job_id, order.attempt)

@@ -55,6 +55,9 @@ order by a.order_xid, a.job_id, a.number
 select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, a.node_names, a.started_s, a.expected_end_s
 from attempt a where not a.settled and a.phase <> 'ended' order by a.placed_s, a.job_id
 
+-- name: preemptions
+select job_id, count(*) as preemptions from attempt where job_id = any($1::uuid[]) and cause = 'preempted' group by job_id
+
 -- name: of_job
 select a.number, a.centre_id, a.pool_id, a.variant, p.chip_id, a.node_names, a.chips, a.fen_per_chip_hour, a.walltime_s,
     a.placed_s, a.expected_end_s, a.decision::text as decision, a.resume_from::text as resume_from, a.wanted, a.phase, a.cause,

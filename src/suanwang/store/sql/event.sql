@@ -38,3 +38,22 @@ update brain set epoch = epoch + 1 returning epoch
 
 -- name: epoch_holds
 select epoch = $1 as holds from brain for share
+
+-- name: told
+select distinct e.job_id, e.attempt from event e
+join unnest($2::uuid[], $3::int[]) k (job_id, number) on e.job_id = k.job_id and e.attempt = k.number
+where e.kind = $1
+
+-- name: leaving
+select e.job_id, e.attempt, min(e.at_s) as at_s
+from attempt a join event e on e.job_id = a.job_id and e.attempt = a.number and e.kind = $1
+where not a.settled and a.phase <> 'ended' and a.wanted = 'stop'
+group by e.job_id, e.attempt order by e.job_id
+
+-- name: promised
+select job_id, attempt, body from (
+    select distinct on (e.job_id) e.job_id, e.attempt, e.body::text as body, e.seq
+    from job j join event e on e.job_id = j.id and e.attempt = j.attempts + 1 and e.kind = $1
+    where not j.settled and j.state = 'queued'
+    order by e.job_id, e.seq desc
+) newest order by seq
