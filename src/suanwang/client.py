@@ -7,6 +7,7 @@ Every write carries an idempotency key; a call whose answer was lost is sent aga
 """
 
 import asyncio
+from collections.abc import AsyncIterator
 from hashlib import sha256
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -54,6 +55,7 @@ from suanwang.wire import (
     Proofs,
     Quote,
     Receipt,
+    SealLine,
     Settlement,
     Submission,
     Submitted,
@@ -209,6 +211,26 @@ class Client:
     async def settle(self, *, key: str | None = None) -> Settlement:
         return await self._post("/v1/settlements", None, Settlement, key=key)
 
+    async def seals(self, limit: int = 10) -> list[SealLine]:
+        """The newest first."""
+        return await self._get("/v1/seals", list[SealLine], {"limit": limit})
+
+    async def read_book(self, from_s: int | None = None, until_s: int | None = None) -> AsyncIterator[str]:
+        """Lines of the book that was recorded in this time, with its seals."""
+        query = {name: at_s for name, at_s in (("from_s", from_s), ("until_s", until_s)) if at_s is not None}
+        rest = b""
+        try:
+            async with self._http.stream("GET", "/v1/book", params=query) as answer:
+                if answer.status_code >= httpx.codes.BAD_REQUEST:
+                    await answer.aread()
+                    raise _error(answer)
+                async for piece in answer.aiter_bytes():
+                    *whole, rest = (rest + piece).split(b"\n")
+                    for line in whole:
+                        yield line.decode()
+        except httpx.HTTPError as error:
+            raise self._silence(error) from error
+
     async def prove(self) -> Proofs:
         return await self._get("/v1/proofs", Proofs)
 
@@ -281,14 +303,17 @@ class Client:
                 timeout=timeout_s if timeout_s is not None else httpx.USE_CLIENT_DEFAULT,
             )
         except httpx.HTTPError as error:
-            raise Unreachable(
-                f"the hub at {self._url} does not answer ({type(error).__name__}); is it running (`suanwang up`)?",
-                code="HUB_UNREACHABLE",
-                url=self._url,
-            ) from error
+            raise self._silence(error) from error
         if response.status_code >= httpx.codes.BAD_REQUEST:
             raise _error(response)
         return response
+
+    def _silence(self, error: httpx.HTTPError) -> Unreachable:
+        return Unreachable(
+            f"the hub at {self._url} does not answer ({type(error).__name__}); is it running (`suanwang up`)?",
+            code="HUB_UNREACHABLE",
+            url=self._url,
+        )
 
 
 def _path(reference: str) -> str:

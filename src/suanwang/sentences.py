@@ -280,8 +280,20 @@ _MORE_ERRORS = {
     "BUG": (mark("the hub made a mistake; its log knows it as incident {incident}"),),
 }
 
+_BOOK = {
+    "BOOK_WITHOUT_SEAL": (mark("there is no seal in it"),),
+    "BOOK_GOES_ON": (mark("{count} transactions stand behind the last seal"),),
+    "BOOK_LINE_UNREADABLE": (mark("neither a transaction nor a seal"),),
+    "SEAL_OF_MORE_OR_LESS": (mark("seal {seal} is over {sealed} transactions, {here} are here"),),
+    "SEAL_OF_OTHERS": (mark("the transactions of seal {seal} are not those that were sealed"),),
+    "SEAL_NOT_IN_TURN": (mark("seal {seal} does not follow seal {before}"),),
+    "TRANSACTION_TWICE": (mark("transaction {transaction} stands twice"),),
+    "TRANSFER_IMPOSSIBLE": (mark("a transfer of {amount} from {debit} to {credit}"),),
+    "ACCOUNT_BELOW_ZERO": (mark("{account} falls to {balance}, below zero"),),
+}
+
 SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
-    _PLACEMENT | _CALENDAR | _JOBS | _VOUCHERS | _INVENTORY
+    _PLACEMENT | _CALENDAR | _JOBS | _VOUCHERS | _INVENTORY | _BOOK
 )
 """Reasons: why a job is where it is, why a claim got what it got."""
 ERRORS: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(

@@ -51,6 +51,8 @@ GET    /v1/vouchers                     .      +      +     .        .     +    
 GET    /v1/settlement                   .      .      .     .        .     .       +       +
 POST   /v1/settlements                  .      .      .     .        .     .       .       +
 GET    /v1/proofs                       .      .      .     .        .     .       +       +
+GET    /v1/seals                        +      +      +     +        +     +       +       +
+GET    /v1/book                         .      .      .     .        .     .       +       +
 """
 COLUMNS: dict[str, Role | None] = {
     "nobody": None,

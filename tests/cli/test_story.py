@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from rich.cells import cell_len
@@ -366,6 +367,43 @@ def test_the_books_are_proved(net: Network) -> None:
     proofs = net.ask("default", "prove")
     assert proofs["hold"]
     assert proofs["counts"]
+
+
+def test_the_book_is_checked_without_the_hub(net: Network) -> None:
+    kept = net.home / "book.jsonl"
+    done = net.sw("default", "prove", "--from", "2026-01-01", "--save", str(kept))
+    assert done.exit_code == 0, done.stdout
+    assert "the book is whole" in done.stdout
+    checked = net.ask("default", "prove", "--file", str(kept))
+    assert (checked["holds"], checked["from_the_beginning"]) == (True, True)
+    assert checked["transactions"] > 5
+    sha256 = checked["last_seal"]["sha256"]
+    seals = httpx.get(f"http://127.0.0.1:{net.processes.port}/v1/seals", params={"limit": 1000}).json()
+    assert sha256 in [one["sha256"] for one in seals]
+    lines = kept.read_text("utf-8").splitlines()
+    lines[2] = lines[2].replace("acme", "Acme")
+    spoilt = net.home / "spoilt.jsonl"
+    spoilt.write_text("\n".join(lines) + "\n", "utf-8")
+    done = net.sw("default", "prove", "--file", str(spoilt))
+    assert done.exit_code == 1
+    assert "not the book that was sealed" in done.stdout
+    assert net.sw("default", "prove", "--file", "nowhere").exit_code == 1
+    assert net.sw("default", "prove", "--file", str(kept), "--receipt", str(kept)).exit_code == 2
+    assert net.sw("acme", "prove", "--from", "2026-01-01").exit_code == 1
+
+
+def test_a_receipt_is_checked_without_the_hub(net: Network) -> None:
+    receipt = net.ask("acme", "job", "show", "with-folder")
+    kept = net.home / "receipt.json"
+    kept.write_text(json.dumps(receipt), "utf-8")
+    checked = net.ask("acme", "prove", "--receipt", str(kept))
+    assert checked["wrong"] == []
+    assert checked["sealed"] == checked["all"] > 1  # the book was exported, and so sealed, before
+    receipt["charged_fen"] += 1
+    kept.write_text(json.dumps(receipt), "utf-8")
+    done = net.sw("acme", "prove", "--receipt", str(kept))
+    assert done.exit_code == 1
+    assert "not what the book says" in done.stdout
 
 
 def test_a_second_hub_on_the_same_address_says_so(net: Network) -> None:

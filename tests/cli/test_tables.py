@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 import pytest
 
-from suanwang.cli.bill import proof_table, settlement_table
+from suanwang.cli.bill import settlement_table
 from suanwang.cli.centre import centre_table
 from suanwang.cli.explain import explanation, explanation_view
 from suanwang.cli.joblines import job_table
+from suanwang.cli.prove import proof_table
 from suanwang.cli.quote import BEST, best_line, quote_table
 from suanwang.cli.receipt import receipt_view
 from suanwang.cli.voucher import claim_table, claim_view
@@ -221,6 +222,7 @@ def receipt_of(state: JobState, *attempts: AttemptLine, reason: Reason | None = 
         cash_fen=52,
         attempts=list(attempts),
         transfers=[transfer],
+        evidence=[],
     )
 
 

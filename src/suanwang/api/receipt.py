@@ -3,6 +3,7 @@
 from typing import Any
 from uuid import UUID
 
+from suanwang.control import seal
 from suanwang.domain.job import JobSpec, JobState, Phase
 from suanwang.domain.rating import estimate_fen
 from suanwang.store import attempt as attempts
@@ -54,6 +55,7 @@ async def read_receipt(tx: Connection, row: Row, now_s: int) -> Receipt:
         cash_fen=row["charged_fen"] - voucher_fen,
         attempts=lines,
         transfers=transfers,
+        evidence=await seal.evidence(tx, {UUID(line.transaction_id) for line in transfers}),
     )
 
 

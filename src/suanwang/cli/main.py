@@ -20,6 +20,8 @@ from suanwang.cli.login import LOGIN_HELP, add_whoami, login
 from suanwang.cli.options import with_examples
 from suanwang.cli.organisation import organisation_app
 from suanwang.cli.programme import programme_app
+from suanwang.cli.prove import HELP as PROVE_HELP
+from suanwang.cli.prove import prove
 from suanwang.cli.quote import add_quote
 from suanwang.cli.replay import HELP as REPLAY_HELP
 from suanwang.cli.replay import replay
@@ -87,6 +89,7 @@ def make_app() -> typer.Typer:
     app.add_typer(programme_app, name="programme", help=_("Voucher programmes: add, list, fund."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
+    app.command("prove", help=PROVE_HELP)(prove)
     app.command("replay", help=REPLAY_HELP)(replay)
     app.command("sweep", help=SWEEP_HELP)(sweep)
     app.add_typer(reproduce_app, name="reproduce")

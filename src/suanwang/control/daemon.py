@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from suanwang.control import blob, submit, sync, voucher
+from suanwang.control import blob, seal, submit, sync, voucher
 from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain, awaken, schedule
 from suanwang.control.submit import Submission
@@ -33,6 +33,7 @@ THINK_AT_LEAST_EVERY_S = 1.0
 THINK_AGAIN_AFTER_S = 0.05
 LOOK_AROUND_EVERY_S = 1.0
 CLEAN_UP_EVERY_S = 3_600.0  # house: a pause of the loop, not a conversion
+SEAL_EVERY_S = 10.0
 PAUSE_AFTER_TROUBLE_S = 0.5
 HELD_BACK_TOLD_AFTER_S = 10
 HELD_BACK_TOLD_EVERY_S = 60.0  # house: a pause of the loop, not a conversion
@@ -157,6 +158,7 @@ async def run(hub: Hub) -> None:
         tasks.create_task(_look_around(hub))
         tasks.create_task(_keep_house(hub))
         tasks.create_task(_watch_cursors(hub))
+        tasks.create_task(_seal(hub))
         for _ in range(CLERKS):
             tasks.create_task(_take_submissions(hub))
 
@@ -229,6 +231,18 @@ async def _keep_house(hub: Hub) -> None:
         except Exception as error:  # tried again at the next round
             _tell(error, "cleaning up failed")
         await asyncio.sleep(CLEAN_UP_EVERY_S)
+
+
+async def _seal(hub: Hub) -> None:
+    """What was recorded meanwhile is sealed."""
+    while True:
+        try:
+            await seal.seal_all(hub.db, hub.clock())
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # tried again at the next round
+            _tell(error, "sealing the book failed")
+        await asyncio.sleep(SEAL_EVERY_S)
 
 
 async def _watch_cursors(hub: Hub) -> None:

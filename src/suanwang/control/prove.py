@@ -1,5 +1,6 @@
 """The proofs: statements about money and machines that the records must never contradict."""
 
+from suanwang.control import seal
 from suanwang.store import proof
 from suanwang.store.db import Database
 from suanwang.wire import Proof, Proofs
@@ -23,7 +24,13 @@ STATEMENTS = {
     "reports_applied": "every report that an agent sent is applied",
     "vouchers_whole": "of every voucher: granted = available + held + used + expired",
     "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
+    "sealed_unchanged": "every sealed transaction is as it was when it was sealed, and where it was",
+    "seals_chained": "every seal follows the one before it and is over exactly its transactions",
+    "nothing_slipped_in": "no transaction is older than the last seal and in none",
 }
+HASHED = "seals_chained"
+"""The one that takes more than a query."""
+MOST_TOLD = 20
 
 
 async def prove(db: Database, now_s: int) -> Proofs:
@@ -31,7 +38,8 @@ async def prove(db: Database, now_s: int) -> Proofs:
     found = []
     async with db.transaction(snapshot=True) as tx:
         for name, statement in STATEMENTS.items():
-            contradictions = await proof.contradictions(tx, name)
+            look = seal.contradictions(tx, MOST_TOLD) if name == HASHED else proof.contradictions(tx, name, MOST_TOLD)
+            contradictions = await look
             found.append(Proof(name, statement, not contradictions, contradictions))
         counts = await proof.counts(tx)
     return Proofs(now_s, all(one.holds for one in found), found, counts)

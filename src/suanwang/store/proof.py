@@ -6,7 +6,7 @@ from suanwang.store.queries import queries
 _SQL = queries("proof")
 
 
-async def contradictions(tx: Connection, statement: str, limit: int = 20) -> list[dict[str, object]]:
+async def contradictions(tx: Connection, statement: str, limit: int) -> list[dict[str, object]]:
     """Up to `limit` rows that contradict a statement."""
     rows = await tx.fetch(f"select * from ({_SQL[statement]}) contradiction limit $1", limit)  # noqa: S608 our own text
     return [dict(row) for row in rows]

@@ -147,6 +147,25 @@ select p.id as programme, p.funded_fen, p.elsewhere_fen from (
     from programme g
 ) p where p.funded_fen <> p.elsewhere_fen
 
+-- name: sealed_unchanged
+-- Altered, deleted, or in another order than when they were sealed.
+select s.seal, s.place, s.transaction_id::text as transaction,
+    case when t.id is null then 'missing' when s.leaf <> leaf_sha256(sealed_text(t)) then 'altered' else 'moved' end as is
+from sealed s left join ledger_transaction t on t.id = s.transaction_id
+left join (
+    select transaction_id, row_number() over (partition by seal order by xid, first) - 1 as place from (
+        select s.transaction_id, s.seal, t.xid, (select min(seq) from transfer where transaction_id = t.id) as first
+        from sealed s join ledger_transaction t on t.id = s.transaction_id
+    ) known
+) o on o.transaction_id = s.transaction_id
+where t.id is null or s.leaf <> leaf_sha256(sealed_text(t)) or o.place <> s.place
+
+-- name: nothing_slipped_in
+-- What is older than everything that the last seal saw, and sealed by none.
+select t.id::text as transaction, t.kind, t.subject from ledger_transaction t
+join (select horizon from seal order by number desc limit 1) last on t.xid < last.horizon
+where not exists (select from sealed s where s.transaction_id = t.id)
+
 -- name: counts
 select (select count(*) from ledger_transaction) as transactions, (select count(*) from transfer) as transfers,
     (select count(*) from job) as jobs, (select count(*) from attempt) as attempts, (select count(*) from usage) as usage,

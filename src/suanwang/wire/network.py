@@ -1,0 +1,175 @@
+"""Who takes part: organisations, tokens, centres with their pools, bookings and maintenance."""
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from msgspec import field as default
+
+from suanwang.domain.tenant import OrganisationKind, Role
+from suanwang.wire.request import Reason, Request
+
+
+class NewOrganisation(Request, frozen=True, kw_only=True):
+    id: str
+    name: str
+    kind: OrganisationKind
+    facts: dict[str, Any] = default(default_factory=dict)
+
+
+class NewToken(Request, frozen=True, kw_only=True):
+    organisation_id: str
+    role: Role
+    centre_id: str | None = None
+    label: str = ""
+    valid_for_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    token_id: str
+    secret: str
+    """Shown this once; the hub keeps only its hash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a token speaks for."""
+
+    token_id: str
+    organisation_id: str
+    role: Role
+    centre_id: str | None
+    hub_release: str
+
+
+class NewTopUp(Request, frozen=True, kw_only=True):
+    tenant_id: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """A tenant's money at a glance."""
+
+    tenant_id: str
+    cash_fen: int
+    """Free; holds are already taken off."""
+    held_fen: int
+    vouchers_fen: int
+    owed_to_tenant_fen: int
+
+
+class NewNodes(Request, frozen=True, kw_only=True):
+    name: str
+    chips: int
+    cpus: int = 1
+    memory_gib: int | None = None
+    cabinet: str = ""
+
+
+class NewPool(Request, frozen=True, kw_only=True):
+    id: str
+    chip: str
+    nodes: tuple[NewNodes, ...]
+    fen_per_chip_hour: int
+    max_walltime_s: int
+    bills_lost_work: bool = False
+    own_tenants_first: tuple[str, ...] = ()
+
+
+class NewCentre(Request, frozen=True, kw_only=True):
+    """A centre with its offer, as its file describes it."""
+
+    id: str
+    organisation_id: str
+    name: str
+    name_zh: str
+    city: str
+    latitude: float
+    longitude: float
+    provider: dict[str, Any] = default(default_factory=dict)
+    pools: tuple[NewPool, ...]
+
+
+class NewBooking(Request, frozen=True, kw_only=True):
+    """Whole nodes for the jobs of some tenants in [start_s, end_s)."""
+
+    id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    tenants: tuple[str, ...]
+    num_nodes: int | None = None
+    """None: all nodes of the pool."""
+    within: Literal["pool", "cabinet"] = "pool"
+
+
+class NewMaintenance(Request, frozen=True, kw_only=True):
+    """Nobody runs on these nodes, or on any of the pool, in [start_s, end_s)."""
+
+    id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    node_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class BookingLine:
+    id: str
+    centre_id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    tenants: list[str]
+    num_nodes: int | None
+    within: str
+    state: str
+    """asked: not answered yet; confirmed, refused, removed."""
+    node_names: list[str]
+    reason: Reason | None
+
+
+@dataclass(frozen=True, slots=True)
+class MaintenanceLine:
+    id: str
+    centre_id: str
+    pool_id: str
+    start_s: int
+    end_s: int
+    node_names: list[str]
+    """Empty: the whole pool."""
+    removed: bool
+    reason: Reason | None
+    """What was in its way when it was announced; None: not answered yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class PoolLine:
+    id: str
+    chip_id: str
+    nodes: int
+    chips: int
+    used_chips: int
+    live_attempts: int
+    fen_per_chip_hour: int
+    max_walltime_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class CentreLine:
+    id: str
+    name: str
+    name_zh: str
+    city: str
+    latitude: float
+    longitude: float
+    organisation_id: str
+    state: str
+    """seen, unseen (silent: nothing else is known), drained"""
+    seen_s: int | None
+    agent_release: str
+    driver: str
+    pools: list[PoolLine]
+    warnings: list[Reason] = field(default_factory=list)
+    """Where what the agent finds differs from what the centre offers."""

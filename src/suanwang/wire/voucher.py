@@ -1,0 +1,99 @@
+"""Programmes, claims and vouchers."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from msgspec import field as default
+
+from suanwang.wire.request import Reason, Request
+
+
+class NewProgramme(Request, frozen=True, kw_only=True):
+    """A rules file as text; `rules_id` picks one of a file of many."""
+
+    rules: str
+    rules_id: str | None = None
+    automatic_limit_fen: int = 0
+    """Claims up to this amount are granted at once; above, an officer decides."""
+
+
+class NewFunding(Request, frozen=True, kw_only=True):
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgrammeLine:
+    id: str
+    name_zh: str
+    issuer_zh: str
+    agency_id: str
+    rules_sha256: str
+    flow: str
+    automatic_limit_fen: int
+    budget_left_fen: int
+    granted_fen: int
+
+
+class ContractPart(Request, frozen=True, kw_only=True):
+    kind: str
+    amount_fen: int
+
+
+class NewClaim(Request, frozen=True, kw_only=True):
+    """A tenant asks a programme for a voucher for one contract. Without `centres`: every centre of the network."""
+
+    programme_id: str
+    contract_id: str
+    signed_on: str
+    term_days: int
+    parts: tuple[ContractPart, ...]
+    uses: tuple[str, ...] = ("training",)
+    centres: tuple[str, ...] = ()
+    facts: dict[str, Any] = default(default_factory=dict)
+    """What the rules ask of the contract beyond this, such as chip_domestic."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimAnswer:
+    """The decision with everything behind it."""
+
+    claim_id: str
+    programme_id: str
+    state: str
+    assessed_fen: int
+    granted_fen: int
+    base_fen: int
+    rate_bp: int
+    limits_hit: list[str]
+    refusals: list[Reason]
+    advice: list[Reason]
+    """The smallest change that would turn each refusal or lift each limit."""
+    rules_sha256: str
+    voucher_id: str | None
+    centres: list[str]
+    """Where the voucher can be used: the centres that the rules accept as providers."""
+    refused_centres: dict[str, list[Reason]]
+
+
+class Decision(Request, frozen=True, kw_only=True):
+    """An officer's decision on a claim: never above the assessed amount; 0 refuses."""
+
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class VoucherLine:
+    id: str
+    programme_id: str
+    tenant_id: str
+    granted_fen: int
+    available_fen: int
+    held_fen: int
+    used_fen: int
+    expired_fen: int
+    label: str
+    flow: str
+    rate_bp: int
+    valid_from_s: int
+    valid_to_s: int | None
+    centres: list[str]
