@@ -39,7 +39,7 @@ _PLACEMENT = {
     "OTHER_CENTRE_PINNED": (mark("the job is pinned to {wanted}"),),
     "CHECKPOINT_ELSEWHERE": (mark("the job's checkpoint lies at {checkpoint} and cannot travel"),),
     "PRICE_OVER_LIMIT": (mark("it costs {fen_per_hour} yuan an hour, the job's limit is {max_fen_per_hour}"),),
-    "COST_OVER_BUDGET": (mark("it can cost {price_fen} yuan, the job may cost at most {max_cost_fen}"),),
+    "COST_OVER_BUDGET": (mark("it can cost {price_fen} yuan, at most {max_cost_fen} may be spent on the job"),),
     "POOL_UNSEEN": (mark("{centre} is unseen: nothing is heard of it at present"),),
     "POOL_DRAINED": (mark("{centre} is drained: it takes no new jobs"),),
     "BOOKING_ELSEWHERE": (mark("booking {booking_id}, in which the job runs, is not here"),),
@@ -152,9 +152,13 @@ _JOBS = {
     "CANCELLED_BY_TENANT": (mark("cancelled by its tenant at {at}"),),
     "NO_POOL": (mark("no centre can run it: {pools}"),),
     "INSUFFICIENT_VALUE": (
-        mark("{needed_fen} yuan must be held, {available_fen} are free: top up, or ask for less walltime"),
+        mark(
+            "{needed_fen} yuan must be held even for the cheapest offers, {available_fen} are free: "
+            "top up, or ask for less walltime"
+        ),
         mark("the account cannot hold the value of another attempt (after {after})"),
     ),
+    "COST_LIMIT_REACHED": (mark("all of the {max_cost_fen} yuan that it may cost are spent (after {after})"),),
 }
 
 _VOUCHERS = {

@@ -33,8 +33,8 @@ KILLED = {"code": "KILLED", "facts": {"attempt": 1, "centre": "zgc", "signal": 9
         (
             "COST_OVER_BUDGET",
             {"price_fen": 123_456, "max_cost_fen": 5},
-            "it can cost 1,234.56 yuan, the job may cost at most 0.05",
-            "费用可达 1,234.56 元,而作业最多允许 0.05 元",
+            "it can cost 1,234.56 yuan, at most 0.05 may be spent on the job",
+            "可能需要 1,234.56 元,该作业最多可花费 0.05 元",
         ),
         (
             "RECOVERING",

@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from uuid import UUID
 
 import pytest
 
@@ -11,11 +12,13 @@ from suanwang.control.offers import Market
 from suanwang.control.prove import prove
 from suanwang.control.quote import quote
 from suanwang.control.submit import Submission
-from suanwang.domain.job import Variant
-from suanwang.domain.ledger import tenant_cash
+from suanwang.domain.job import Cause, JobState, Objective, Variant
+from suanwang.domain.ledger import CASH, tenant_cash
 from suanwang.domain.tenant import Actor
 from suanwang.errors import InsufficientValue
-from suanwang.store import ledger
+from suanwang.store import event, ledger
+from suanwang.store import job as jobs
+from suanwang.store.job import JobRecord
 from suanwang.testing.network import SmallNetwork, job_spec
 from suanwang.wire import ContractPart, NewClaim, NewProgramme, SubmittedJob
 
@@ -110,3 +113,95 @@ async def test_the_first_voucher_that_bears_a_part_is_chosen_not_the_first_of_al
         assert (quoted.voucher_id, submitted.voucher_id) == (voucher_id, voucher_id)
         assert submitted.voucher_hold_fen == 1_000
     assert await cash_fen(net, "acme") == 99_000
+
+
+async def test_what_has_a_price_is_never_free_however_short_it_is(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 1)
+    east = await net.add_centre("east", fen_per_chip_hour=100)
+    short = replace(job_spec(), walltime_s=35)
+    (submitted,) = await net.submit(tenant, short)
+    assert (submitted.estimate_fen, submitted.cash_hold_fen) == (1, 1)
+    with pytest.raises(InsufficientValue):
+        await net.submit(tenant, short)
+    await net.turn()
+    await net.turn(35)
+    assert [running.ended for running in east.attempts.values()] == [True]
+    assert await cash_fen(net, "acme") == 0
+    assert (await job_of(net, submitted)).charged_fen == 1
+    assert (await prove(net.db, net.now_s)).hold
+
+
+async def test_an_offer_that_a_tenant_cannot_pay_does_not_keep_it_from_the_others(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 5_000)
+    await net.add_centre("gold", fen_per_chip_hour=360_000)
+    await net.add_centre("silver", fen_per_chip_hour=2_000)
+    await net.add_centre("east", fen_per_chip_hour=1_000)
+    (one,) = await net.submit(tenant, replace(job_spec(), objective=Objective.SOONEST))
+    assert one.cash_hold_fen == 2_000
+    two = await net.submit(tenant, job_spec(), job_spec())
+    assert [job.cash_hold_fen for job in two] == [1_000, 1_000]
+    with pytest.raises(InsufficientValue) as no:
+        await net.submit(tenant, job_spec(), job_spec())
+    assert no.value.facts == {"needed_fen": 2_000, "available_fen": 1_000}
+    await net.turn()
+    assert net.centres["gold"].starts == []
+    async with net.db.transaction() as tx:
+        (told,) = [one for one in await event.of_job(tx, UUID(two[0].job_id)) if one["kind"] == "job_placed"]
+    reasons = {outlook["pool_id"]: outlook["reason"]["code"] for outlook in told["body"]["outlook"]}
+    assert reasons == {"gold-pool": "COST_OVER_BUDGET", "silver-pool": "COST_OVER_BUDGET", "east-pool": "FITS"}
+    assert (await prove(net.db, net.now_s)).hold
+
+
+async def test_the_limit_of_a_job_holds_over_all_its_attempts(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 10_000)
+    east = await net.add_centre("east")
+    east.run_s = lambda order: (1_800, Cause.FAILED) if order.attempt == 1 else (3_600, Cause.FAILED)
+    stubborn = replace(job_spec(), max_cost_fen=1_200, max_restarts_on_errors=3)
+    (submitted,) = await net.submit(tenant, stubborn)
+    await net.turn()
+    await net.turn(1_800)
+    record = await job_of(net, submitted)
+    assert (record.state, record.charged_fen) == (JobState.QUEUED, 500)
+    assert await held_fen(net, submitted) == {CASH: 700}
+    await net.offer("east", fen_per_chip_hour=700)
+    await net.turn()
+    await net.turn(3_600)
+    assert east.starts == [(submitted.job_id, 1), (submitted.job_id, 2)]
+    record = await job_of(net, submitted)
+    assert (record.state, record.charged_fen) == (JobState.FAILED, 1_200)
+    async with net.db.transaction() as tx:
+        told = (await event.of_job(tx, UUID(submitted.job_id)))[-1]
+    assert told["body"]["code"] == "COST_LIMIT_REACHED"
+    assert await cash_fen(net, "acme") == 10_000 - 1_200
+    assert (await prove(net.db, net.now_s)).hold
+
+
+async def test_a_voucher_pays_for_the_next_attempt_too_while_it_has_something_left(net: SmallNetwork) -> None:
+    tenant = await net.add_tenant("acme", 1_000, FACTS)
+    east = await net.add_centre("east", provider={"on_list": ["partners"]})
+    await grant(net, tenant, "p", "partners", 1_600, 3)
+    east.run_s = lambda order: (order.walltime_s, Cause.FAILED)
+    (submitted,) = await net.submit(tenant, replace(job_spec(), max_restarts_on_errors=3))
+    assert (submitted.voucher_hold_fen, submitted.cash_hold_fen) == (1_000, 0)
+    await net.turn()
+    held = []
+    for _ in range(3):
+        await net.turn(3_600)
+        held.append(await held_fen(net, submitted))
+    # The voucher's rest first; what it lacks in cash; then neither is enough for a whole attempt.
+    assert held == [{CASH: 400, "CNY@p": 600}, {CASH: 0, "CNY@p": 0}, {CASH: 0, "CNY@p": 0}]
+    record = await job_of(net, submitted)
+    assert (record.state, record.charged_fen, record.voucher_fen) == (JobState.FAILED, 2_000, 1_600)
+    assert await cash_fen(net, "acme") == 600
+    assert (await prove(net.db, net.now_s)).hold
+
+
+async def job_of(net: SmallNetwork, submitted: SubmittedJob) -> JobRecord:
+    async with net.db.transaction() as tx:
+        return (await jobs.lock(tx, [UUID(submitted.job_id)]))[UUID(submitted.job_id)]
+
+
+async def held_fen(net: SmallNetwork, submitted: SubmittedJob) -> dict[str, int]:
+    job_id = UUID(submitted.job_id)
+    async with net.db.transaction() as tx:
+        return (await ledger.held_fen(tx, [job_id]))[job_id]

@@ -187,7 +187,7 @@ async def test_an_attempt_that_ends_by_itself_is_not_preempted(net: SmallNetwork
     east.end(victim, net.now_s, Cause.SUCCEEDED)
     await net.turn()
     assert await state_of(net, victim[0]) is JobState.SUCCEEDED
-    assert await lines_of(net, victim[0]) == [(1, 1_000, True, 2_222)]
+    assert await lines_of(net, victim[0]) == [(1, 1_000, True, 2_223)]
     assert east.live == [(urgent, 1)]
     assert (await prove(net.db, net.now_s)).hold
 
@@ -217,7 +217,7 @@ async def test_a_decision_comes_too_late_for_who_is_cancelled_already(net: Small
     await net.turn()
     await net.turn()
     assert await state_of(net, victim[0]) is JobState.CANCELLED
-    assert await lines_of(net, victim[0]) == [(1, 1_000, True, 2_222)]
+    assert await lines_of(net, victim[0]) == [(1, 1_000, True, 2_223)]
     assert east.live == [(urgent.job_id, 1)]
 
 

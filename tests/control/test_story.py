@@ -50,8 +50,8 @@ async def test_one_job_is_placed_run_metered_charged_and_released(net: SmallNetw
     assert await state_of(net, submitted.job_id) is JobState.RUNNING
     await net.turn(1_801)
     assert await state_of(net, submitted.job_id) is JobState.SUCCEEDED
-    # 1,801 s x 2 chips x 10.00 yuan an hour = 10.005..., rounded down once
-    assert await cash_fen(net, "acme") == 100_000 - 1_000
+    # 1,801 s x 2 chips x 10.00 yuan an hour = 10.005..., rounded up once
+    assert await cash_fen(net, "acme") == 100_000 - 1_001
     await assert_proofs(net)
     assert centre.starts == [(submitted.job_id, 1)]
 
@@ -449,7 +449,7 @@ async def test_nothing_is_billed_before_the_placement_and_a_jumping_clock_ends_n
     east.attempts[key].started_s -= HOUR_S
     east.end(key, net.now_s - 30, Cause.SUCCEEDED)
     await net.sync(east)
-    assert await cash_fen(net, "acme") == 10**6 - 16
+    assert await cash_fen(net, "acme") == 10**6 - 17
     await assert_proofs(net)
 
 

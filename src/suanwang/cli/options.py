@@ -123,7 +123,10 @@ VoucherOption = Annotated[
 MaxCost = Annotated[
     int | None,
     typer.Option(
-        "--max-cost", metavar="YUAN", parser=read_with(fen_or_nothing), help=_("The most that one attempt may cost.")
+        "--max-cost",
+        metavar="YUAN",
+        parser=read_with(fen_or_nothing),
+        help=_("The most that the job may cost, over all its attempts."),
     ),
 ]
 UseOption = Annotated[UseName | None, typer.Option("--use", help=_("What the compute is for, as voucher rules ask."))]

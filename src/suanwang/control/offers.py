@@ -22,7 +22,7 @@ MAX_ANSWERS = 10_000
 
 
 Prices = tuple[tuple[str, int], ...]
-"""(centre, price) of every pool that could ever run a job."""
+"""(centre, price) of every pool that could ever run a job, the dearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,7 @@ class Offers:
                 prices.append((centre_of[outlook.pool_id], outlook.price_fen))
             else:
                 refusals[outlook.pool_id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
-        return tuple(prices), refusals
+        return tuple(sorted(prices, key=lambda price: -price[1])), refusals
 
 
 @dataclass(slots=True)

@@ -114,8 +114,8 @@ def ask_again(
     only_centre: str | None = None,
     preemptions: int = 0,
 ) -> Ask:
-    """What an attempt of a job that is recorded asks: it keeps its place in the queue."""
-    return ask_of(
+    """What an attempt of a job that is recorded asks: it keeps its place in the queue, and may cost what is left."""
+    ask = ask_of(
         record.spec,
         catalogue,
         str(record.id),
@@ -126,6 +126,14 @@ def ask_again(
         only_centre,
         preemptions,
     )
+    return replace(ask, max_cost_fen=left_to_spend_fen(record))
+
+
+def left_to_spend_fen(record: jobs.JobRecord) -> int:
+    """What one more attempt of a job may cost: as much as the first, and within the limit of the whole job."""
+    if record.spec.max_cost_fen is None:
+        return record.estimate_fen
+    return min(record.estimate_fen, record.spec.max_cost_fen - record.charged_fen)
 
 
 async def awaken(db: Database, catalogue: Catalogue, now_s: int) -> Brain:

@@ -1,5 +1,6 @@
 """A tenant asks, submits, cancels."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -10,7 +11,7 @@ from suanwang.control.schedule import QueuedBody, ask_of
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import ENDED_STATES, BlobWorkdir, JobSpec, JobState, JobStep
+from suanwang.domain.job import COMPUTE_KIND, ENDED_STATES, BlobWorkdir, JobSpec, JobState, JobStep
 from suanwang.domain.ledger import Transaction, identity, tenant_cash
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.scheduling.events import Ask
@@ -31,8 +32,6 @@ from suanwang.wire import SubmittedJob
 
 TRIES = 3
 DEFAULT_QUOTAS = Quotas()
-COMPUTE_KIND = "intelligent"
-"""What a job consumes, in the words of voucher rules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +106,7 @@ def shares_fen(paying: VoucherRecord | None, left_fen: int, centre_id: str, pric
 
 
 def terms_of(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> Terms:
-    """Over all pools that could ever run it, by their prices: the dearest, because it is not placed yet."""
+    """Over the pools that could run it, by their prices: the dearest, because it is not placed yet."""
     paying = choose_voucher(means, spec, prices, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     shares = [shares_fen(paying, left_fen, centre_id, price_fen) for centre_id, price_fen in prices]
@@ -273,7 +272,6 @@ async def _record(tx: Connection, accepted: "dict[Call, list[_NewJob]]", now_s: 
 class _NewJob:
     new: NewJob
     ask: Ask
-    terms: Terms
     hold: Transaction
     answer: SubmittedJob
 
@@ -287,42 +285,70 @@ def _work_out(
     if not 1 <= len(specs) <= job_rules.MAX_COUNT:
         raise InvalidInput("jobs", len(specs), f"1 to {job_rules.MAX_COUNT} jobs in one call")
     _check_holdings(means, specs, quotas)
-    left = replace(means, left_fen=dict(means.left_fen), live_jobs=means.live_jobs + len(specs))
     # A call of many jobs mostly repeats one spec: what is the same for all of them is worked out once.
     known: dict[int, tuple[Ask, Prices]] = {}
-    found = []
-    for number, spec in enumerate(specs):
+    for spec in specs:
         if id(spec) not in known:
             job_rules.check(spec)
             nameless = ask_of(spec, catalogue, "", "", 0, 0)
             known[id(spec)] = (nameless, means.offers.prices_fen(nameless, spec.name))
-        nameless, prices = known[id(spec)]
-        job_id = identity("job", actor.organisation_id, f"{call.key}/{number}")
-        ask = replace(nameless, job_id=str(job_id), tenant_id=actor.organisation_id, submitted_s=now_s)
-        found.append(_new_job(left, actor, spec, ask, terms_of(left, spec, prices, now_s)))
-    needed_fen = sum(one.terms.cash_fen for one in found)
-    if needed_fen > left.cash_fen:
-        # A clear answer before the database's own.
-        raise InsufficientValue(
-            f"{yuan(needed_fen)} yuan must be held, {yuan(left.cash_fen)} are free: top up, or ask for less walltime",
-            needed_fen=needed_fen,
-            available_fen=left.cash_fen,
+    left, terms = _affordable(means, [(spec, known[id(spec)][1]) for spec in specs], now_s)
+    left.live_jobs += len(specs)
+    found = []
+    for number, (spec, paid) in enumerate(zip(specs, terms, strict=True)):
+        ask = replace(
+            known[id(spec)][0],
+            job_id=str(identity("job", actor.organisation_id, f"{call.key}/{number}")),
+            tenant_id=actor.organisation_id,
+            submitted_s=now_s,
+            max_cost_fen=paid.estimate_fen,
         )
-    left.cash_fen -= needed_fen
+        found.append(_new_job(actor, spec, ask, paid))
     return left, found
 
 
-def _new_job(means: Means, actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) -> _NewJob:
+def _affordable(means: Means, wanted: list[tuple[JobSpec, Prices]], now_s: int) -> tuple[Means, list[Terms]]:
+    """What is held for the jobs of one call, and what it leaves of the means.
+
+    A tenant that cannot pay the dearest offers is not kept from the others: of every job as few of its dearest are left
+    out as will do. Raises InsufficientValue if even the cheapest of all are too dear together.
+    """
+
+    def drawn(left_out: int) -> tuple[Means, list[Terms]]:
+        left = replace(means, left_fen=dict(means.left_fen))
+        found = []
+        for spec, prices in wanted:
+            terms = terms_of(left, spec, prices[min(left_out, len(prices) - 1) :], now_s)
+            if terms.voucher is not None:
+                left.left_fen[terms.voucher.id] -= terms.voucher_fen
+            left.cash_fen -= terms.cash_fen
+            found.append(terms)
+        return left, found
+
+    left, terms = drawn(0)
+    most = max(len(prices) for _, prices in wanted) - 1
+    if left.cash_fen < 0 < most:
+        left, terms = drawn(bisect_left(range(most), True, lo=1, key=lambda number: drawn(number)[0].cash_fen >= 0))
+    if left.cash_fen < 0:
+        needed_fen = means.cash_fen - left.cash_fen
+        raise InsufficientValue(
+            f"{yuan(needed_fen)} yuan must be held even for the cheapest offers, {yuan(means.cash_fen)} are free: "
+            "top up, or ask for less walltime",
+            needed_fen=needed_fen,
+            available_fen=means.cash_fen,
+        )
+    return left, terms
+
+
+def _new_job(actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) -> _NewJob:
     tenant_id, now_s = ask.tenant_id, ask.submitted_s
     source = None
     if terms.voucher is not None:
-        means.left_fen[terms.voucher.id] -= terms.voucher_fen
         source = VoucherSource(str(terms.voucher.id), terms.voucher.programme_id)
     voucher_id = terms.voucher.id if terms.voucher else None
     return _NewJob(
         NewJob(UUID(ask.job_id), tenant_id, spec, terms.estimate_fen, voucher_id),
         ask,
-        terms,
         movements.hold(tenant_id, ask.job_id, 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),
         SubmittedJob(
             ask.job_id,

@@ -6,14 +6,13 @@ from uuid import UUID
 
 from suanwang.control import meter, preempt
 from suanwang.control.inventory import differences
+from suanwang.control.recover import changed, recover
 from suanwang.control.report import MAX_INSTANT_S, Seen, key_of, merged, refusal_of, sift
-from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint
 from suanwang.domain import job as job_rules
-from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import CENTRE_CAUSES, ENDED_STATES, Cause, JobSpec, JobState, JobStep, Phase
+from suanwang.domain.job import ENDED_STATES, Cause, JobSpec, JobState, JobStep, Phase
 from suanwang.domain.tenant import Actor, require_centre
-from suanwang.errors import Conflict, InsufficientValue, InvalidInput
+from suanwang.errors import Conflict, InvalidInput
 from suanwang.protocol import (
     MAX_REPORTS_PER_SYNC,
     PROTOCOL_VERSION,
@@ -33,7 +32,7 @@ from suanwang.store.attempt import AttemptRecord
 from suanwang.store.db import WHOLE_TRANSACTION_FAILS, Connection, Database, Row, from_json
 from suanwang.store.event import NewEvent
 from suanwang.store.job import JobRecord, StateChange
-from suanwang.store.posting import check_now, post
+from suanwang.store.posting import check_now
 from suanwang.store.report import Key
 
 log = logging.getLogger("suanwang.hub")
@@ -287,7 +286,7 @@ async def _job_step(
         if started and number == record.attempts and record.state is JobState.PLACED:
             state = job_rules.after(record.state, JobStep.START)
             reason: dict[str, object] = {"code": "RUNNING", "facts": {"centre": one.now.centre_id, "attempt": number}}
-            return _change(record, state, reason), events
+            return changed(record, state, reason), events
         return None, events
     cause = one.now.cause
     ended = {
@@ -311,63 +310,11 @@ async def _job_step(
     )
     reason = {"code": cause.upper(), "facts": {"centre": one.now.centre_id, "attempt": number, **ended}}
     if step is JobStep.RECOVER:
-        return await _recover(tx, catalogue, record, one, reason, events, now_s)
+        change, told = await recover(tx, catalogue, record, one, reason, now_s)
+        return change, [*events, told]
     state = job_rules.after(record.state, step)
     events.append(NewEvent("job_ended", job_id, number, body={"state": state, "cause": cause}))
-    return _change(record, state, reason, ended_s=now_s), events
-
-
-async def _recover(
-    tx: Connection,
-    catalogue: Catalogue,
-    record: JobRecord,
-    one: Seen,
-    reason: dict[str, object],
-    events: list[NewEvent],
-    now_s: int,
-) -> tuple[StateChange, list[NewEvent]]:
-    """Queue the next attempt, from the last checkpoint, once a full attempt's value is held again."""
-    try:
-        async with tx.transaction():
-            await _hold_again(tx, record, now_s)
-    except InsufficientValue:
-        reason = {"code": "INSUFFICIENT_VALUE", "facts": {"for": "another attempt", "after": reason["code"]}}
-        events.append(NewEvent("job_ended", str(record.id), one.now.number, body={"state": JobState.FAILED, **reason}))
-        return _change(record, job_rules.after(record.state, JobStep.FAIL), reason, ended_s=now_s), events
-    checkpoint, centre_id = one.now.checkpoint, one.now.centre_id
-    if checkpoint is None:
-        checkpoint, found_at = await last_checkpoint(tx, record.id)
-        centre_id = found_at or centre_id
-    # A checkpoint that was not uploaded cannot travel.
-    stuck = checkpoint is not None and checkpoint.blob_sha256 is None
-    preemptions = (await attempts.preemptions(tx, [record.id])).get(record.id, 0) if record.spec.preemptible else 0
-    ask = ask_again(record, catalogue, record.attempts + 1, centre_id if stuck else None, preemptions)
-    events.append(NewEvent("job_recovered", str(record.id), record.attempts + 1, body=QueuedBody(ask, checkpoint)))
-    by_centre = one.now.cause in CENTRE_CAUSES
-    change = StateChange(
-        record,
-        job_rules.after(record.state, JobStep.RECOVER),
-        {"code": "RECOVERING", "facts": {"after": reason, "from_step": checkpoint.step if checkpoint else None}},
-        queued_s=now_s,
-        recoveries=record.recoveries + (by_centre and not one.made_room),
-        restarts=record.restarts + (not by_centre),
-    )
-    return change, events
-
-
-async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> None:
-    """Bring a job's hold back to what a whole attempt can cost. Raises InsufficientValue."""
-    purse = (await meter.open_purses(tx, [record]))[record.id]
-    # The voucher is left out: the next centre may be one that it does not pay for.
-    cash_needed_fen = max(0, record.estimate_fen - purse.cash_fen)
-    hold = movements.hold(
-        record.tenant_id, str(record.id), record.attempts + 1, cash_needed_fen, None, 0, now_s, meter.ACTOR
-    )
-    await post(tx, [hold], now_s)
-
-
-def _change(record: JobRecord, state: JobState, reason: dict[str, object], ended_s: int | None = None) -> StateChange:
-    return StateChange(record, state, reason, ended_s, recoveries=record.recoveries, restarts=record.restarts)
+    return changed(record, state, reason, ended_s=now_s), events
 
 
 async def read_orders(

@@ -19,6 +19,8 @@ MAX_WALLTIME_S = 366 * SECONDS_PER_DAY
 MAX_COUNT = 10_000
 MAX_BOOKING_LENGTH = 63
 PRIORITY_RANGE = (-1000, 1000)
+COMPUTE_KIND = "intelligent"
+"""What a job consumes, in the words of voucher rules."""
 
 
 @dataclass(frozen=True, slots=True)

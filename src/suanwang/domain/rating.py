@@ -4,14 +4,17 @@ from suanwang.units import SECONDS_PER_HOUR
 
 
 def estimate_fen(fen_per_chip_hour: int, chips: int, seconds: int) -> int:
-    """Price of `chips` chips for `seconds`, in whole fen: rounded down, once, after multiplying."""
-    return fen_per_chip_hour * chips * seconds // SECONDS_PER_HOUR
+    """Price of `chips` chips for `seconds`, in whole fen: rounded up, once, after multiplying.
+
+    Up, so that what has a price is never free, however short it is; an attempt costs at most one fen more for it.
+    """
+    return -(-fen_per_chip_hour * chips * seconds // SECONDS_PER_HOUR)
 
 
 def charge_fen(fen_per_chip_hour: int, chip_s_before: int, chip_s_after: int) -> int:
     """Price of the chip-seconds from `chip_s_before` to `chip_s_after` of one attempt.
 
     Charges are differences of the price of the whole, so that however use is cut into intervals, the charges of an
-    attempt add up to the price of all its chip-seconds, rounded down once.
+    attempt add up to the price of all its chip-seconds, rounded up once.
     """
     return estimate_fen(fen_per_chip_hour, 1, chip_s_after) - estimate_fen(fen_per_chip_hour, 1, chip_s_before)

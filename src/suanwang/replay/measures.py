@@ -6,7 +6,7 @@
 - Fairness: Jain's index (sum x)^2 / (n sum x^2) of the tenants' shares x of time served, run / (wait + run) weighted by
   chips; 1 is the same for all. Jain, Chiu, Hawe, A Quantitative Measure of Fairness, DEC-TR-301 (1984).
 - The p-th percentile of n jobs is the one at place round((n - 1) p) of the sorted, as published tables take it.
-- Cost: chip-seconds x price of the last pool, rounded down to the fen for each job; lost work is free unless that pool
+- Cost: chip-seconds x price of the last pool, rounded up to the fen for each job; lost work is free unless that pool
   bills it. Energy: chip-seconds x watts per chip in use.
 """
 
@@ -79,7 +79,7 @@ def outcome(run: Run, network: Network) -> pl.DataFrame:
         BOUNDED_SLOWDOWN,
         (chips / per_chip if shared else chips).alias("chips_used"),
         (used / per_chip if shared else used).alias("chip_s"),
-        (billed * pl.col("fen") // (SECONDS_PER_HOUR * per_chip)).alias("cost_fen"),
+        (-(-billed * pl.col("fen") // (SECONDS_PER_HOUR * per_chip))).alias("cost_fen"),
         (used * pl.col("watts") / (JOULES_PER_KWH * per_chip)).alias("energy_kwh"),
     )
     return _with_tariffs(made, network).drop("at", "fen", "watts", "bills_lost", "ran_s")

@@ -62,6 +62,7 @@ async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
     )
     if row is not None:
         await tx.execute(_SQL["record_capacity"], pool.id, now_s)
+        await tx.execute(_SQL["record_offer"], pool.id, now_s)
     return row is not None
 
 

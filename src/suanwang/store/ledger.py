@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from suanwang.domain.ledger import Account, AccountKind
+from suanwang.domain.ledger import Account, AccountKind, identity
 from suanwang.store.db import Connection, Row
 from suanwang.store.queries import queries
 
@@ -35,6 +35,12 @@ async def held_fen(tx: Connection, job_ids: list[UUID]) -> dict[UUID, dict[str, 
     for row in await tx.fetch(_SQL["job_balances"], job_ids):
         held.setdefault(row["job_id"], {})[row["asset"]] = row["amount_fen"]
     return held
+
+
+async def held_first_fen(tx: Connection, job_id: UUID) -> dict[str, int]:
+    """What a job's first hold took: asset -> fen."""
+    rows = await tx.fetch(_SQL["taken_by"], identity("hold", str(job_id), 1))
+    return {row["asset"]: row["amount_fen"] for row in rows}
 
 
 async def open_balances(tx: Connection, *kinds: AccountKind) -> list[OpenBalance]:

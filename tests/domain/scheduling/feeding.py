@@ -12,6 +12,7 @@ from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import step
 from suanwang.domain.scheduling.state import State
 from suanwang.domain.scheduling.workload import NOWHERE, Workload
+from suanwang.replay.refusal import refusals
 
 
 def asks(workload: Workload, objective: Objective) -> list[Ask]:
@@ -35,9 +36,13 @@ def asks(workload: Workload, objective: Objective) -> list[Ask]:
 
 
 def feed(pools: list[Pool], workload: Workload, policy: Policy, objective: Objective) -> tuple[np.ndarray, np.ndarray]:
-    """(start, pool) of every job by `step` alone; -1 if it never started. Ends go before arrivals of their second."""
+    """(start, pool) of every job by `step` alone; -1 if it never started. Ends go before arrivals of their second.
+
+    As in a replay, and in a hub that refuses them, jobs that no pool can ever run do not queue.
+    """
     state, jobs = State(), asks(workload, objective)
     start_s, placed_in = np.full(len(jobs), -1, np.int64), np.full(len(jobs), NOWHERE, np.int64)
+    can_run = refusals(pools, workload) == 0
     number = {pool.id: i for i, pool in enumerate(pools)}
     ends: list[tuple[int, int]] = []
     news: list[Event] = [PoolSet(pool) for pool in pools]
@@ -47,7 +52,8 @@ def feed(pools: list[Pool], workload: Workload, policy: Policy, objective: Objec
         while ends and ends[0][0] == now_s:
             news.append(AttemptEnded(jobs[heappop(ends)[1]].job_id, 1))
         while arrived < len(jobs) and workload.submitted_s[arrived] == now_s:
-            news.append(JobQueued(jobs[arrived], now_s))
+            if can_run[arrived]:
+                news.append(JobQueued(jobs[arrived], now_s))
             arrived += 1
         for decision in step(state, policy, now_s, news):
             if isinstance(decision, Placed):

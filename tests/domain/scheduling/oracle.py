@@ -158,7 +158,7 @@ class Oracle(CalendarOracle):
     def price_fen(self, ask: Ask, pool_id: str, variant: int) -> int:
         milli = ask.variants[variant].chips_per_node * ask.variants[variant].chip_milli * ask.num_nodes
         fen = self.pools[pool_id].offer.fen_per_chip_hour
-        return fen * milli * ask.walltime_s // 3_600_000  # house: another hand
+        return -(-fen * milli * ask.walltime_s // 3_600_000)  # house: another hand
 
     def refusal(self, ask: Ask, pool_id: str, variant: int) -> str | None:
         pool, wanted = self.pools[pool_id], ask.variants[variant]

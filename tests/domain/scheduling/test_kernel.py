@@ -37,9 +37,10 @@ def test_the_price_is_ratings_estimate_as_far_as_64_bits_go(fen: int, chips: int
     assert told == (exact if fen * chips * seconds < NEVER else NEVER)
 
 
-def test_the_estimate_is_rounded_down_once() -> None:
+def test_the_estimate_is_rounded_up_once() -> None:
     assert estimate_fen(100, 8, 3_600) == 800
-    assert estimate_fen(1, 1, 3_599) == 0
+    assert estimate_fen(1, 1, 3_599) == 1
+    assert estimate_fen(1, 2, 1_801) == 2
     assert estimate_fen(1, 2, 1_800) == 1
 
 

@@ -87,7 +87,7 @@ def cost(jobs: pl.DataFrame, run: Run) -> Figure:
     if not any(priced.values()):
         nothing = (_("Nothing has a price here: a network file says it (fen_per_chip_hour)."),)
         return Figure(id="cost", title=_("Cost"), said=nothing, option=None, table=table)
-    said = (_("Chip-seconds by the price of the pool, rounded down to the fen for each job; in yuan."),)
+    said = (_("Chip-seconds by the price of the pool, rounded up to the fen for each job; in yuan."),)
     series = [{"name": _("cost"), "color": 1, "data": rounded(pools["cost_fen"] / FEN_PER_YUAN)}]
     return _by_pool("cost", _("Cost"), said, pools, [*series], table)
 

@@ -40,6 +40,14 @@ select $1, coalesce(now.node, was.node), turn.number, coalesce(now.chips, 0), $2
 from now full join was on was.node = now.node cross join turn
 where coalesce(now.chips, 0) <> coalesce(was.chips, 0)
 
+-- name: record_offer
+-- If it differs from the last record.
+insert into pool_offer (pool_id, fen_per_chip_hour, bills_lost_work, at_s)
+select p.id, p.fen_per_chip_hour, p.bills_lost_work, $2 from pool p
+left join lateral (select * from pool_offer o where o.pool_id = p.id order by turn desc limit 1) was on true
+where p.id = $1 and (was.fen_per_chip_hour, was.bills_lost_work)
+    is distinct from (p.fen_per_chip_hour, p.bills_lost_work)
+
 -- name: nodes_taken_beyond
 -- Nodes on which live attempts have more chips than the pool has there now.
 select taken.node, taken.chips, coalesce(now.chips, 0) as capacity, taken.jobs

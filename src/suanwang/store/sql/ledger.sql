@@ -6,6 +6,10 @@ where a.key = any($1::text[])
 select a.kind, a.owner, a.asset, b.amount_fen, a.job_id from account a join balance b on b.account_id = a.id
 where a.job_id = any($1::uuid[])
 
+-- name: taken_by
+select c.asset, sum(l.amount_fen)::bigint as amount_fen from transfer l join account c on c.id = l.credit_id
+where l.transaction_id = $1 group by c.asset
+
 -- name: open_balances
 select a.kind, a.owner, a.asset, (
     coalesce((select sum(amount_fen) from transfer t where t.credit_id = a.id), 0)

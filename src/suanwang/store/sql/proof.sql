@@ -30,12 +30,19 @@ left join (select job_id, attempt, sum(chip_s)::bigint as chip_s from charge gro
 where a.settled and u.chip_s <> coalesce(c.chip_s, 0)
 
 -- name: charges_rated
-select a.job_id::text as job, a.number as attempt, c.amount_fen, (a.fen_per_chip_hour * c.kept_chip_s / 3600)::bigint as rated_fen
+select a.job_id::text as job, a.number as attempt, c.amount_fen, ((a.fen_per_chip_hour * c.kept_chip_s + 3599) / 3600)::bigint as rated_fen
 from attempt a join (
     select job_id, attempt, sum(amount_fen)::bigint as amount_fen, coalesce(sum(chip_s) filter (where kept), 0)::bigint as kept_chip_s
     from charge group by job_id, attempt
 ) c on c.job_id = a.job_id and c.attempt = a.number
-where c.amount_fen <> a.fen_per_chip_hour * c.kept_chip_s / 3600
+where c.amount_fen <> (a.fen_per_chip_hour * c.kept_chip_s + 3599) / 3600
+
+-- name: prices_as_offered
+select a.job_id::text as job, a.number as attempt, a.pool_id as pool, a.fen_per_chip_hour, o.fen_per_chip_hour as offered_fen
+from attempt a left join lateral (
+    select * from pool_offer where pool_id = a.pool_id and turn < a.placed_turn order by turn desc limit 1
+) o on true
+where (a.fen_per_chip_hour, a.bills_lost_work) is distinct from (o.fen_per_chip_hour, o.bills_lost_work)
 
 -- name: charges_posted
 select c.job_id::text as job, c.attempt, c.from_s, c.amount_fen, t.total_fen
@@ -50,6 +57,13 @@ select u.job_id::text as job, u.attempt, u.from_s, u.until_s from usage u
 join attempt a on a.job_id = u.job_id and a.number = u.attempt
 where u.from_s < a.started_s or u.until_s > coalesce(a.ended_s, u.until_s) or u.chips <> a.chips
     or exists (select from usage o where o.job_id = u.job_id and o.attempt = u.attempt and o.from_s > u.from_s and o.from_s < u.until_s)
+
+-- name: usage_whole
+select a.job_id::text as job, a.number as attempt, a.ended_s - a.started_s as ran_s, coalesce(u.used_s, 0) as used_s
+from attempt a left join (
+    select job_id, attempt, sum(until_s - from_s)::bigint as used_s from usage group by job_id, attempt
+) u on u.job_id = a.job_id and u.attempt = a.number
+where a.phase = 'ended' and coalesce(a.ended_s - a.started_s, 0) <> coalesce(u.used_s, 0)
 
 -- name: holds_of_live_jobs
 select a.key, b.amount_fen, j.state from account a join balance b on b.account_id = a.id left join job j on j.id = a.job_id

@@ -39,17 +39,17 @@ def price_fen(fen_per_chip_hour: int, chips: int, seconds: int) -> int:
     """`rating.estimate_fen` in 64 bits: what would not fit is NEVER, dearer than any budget."""
     if float(fen_per_chip_hour) * chips * seconds >= NEVER:
         return NEVER
-    return fen_per_chip_hour * chips * seconds // SECONDS_PER_HOUR
+    return -(-fen_per_chip_hour * chips * seconds // SECONDS_PER_HOUR)
 
 
 @compiled
 def share_price_fen(fen_per_chip_hour: int, milli: int, seconds: int) -> int:
-    """The same for thousandths of chips, rounded down once."""
+    """The same for thousandths of chips, rounded up once."""
     if milli % MILLI_PER_CHIP == 0:
         return price_fen(fen_per_chip_hour, milli // MILLI_PER_CHIP, seconds)
     if float(fen_per_chip_hour) * milli * seconds >= NEVER:
         return NEVER
-    return fen_per_chip_hour * milli * seconds // (SECONDS_PER_HOUR * MILLI_PER_CHIP)
+    return -(-fen_per_chip_hour * milli * seconds // (SECONDS_PER_HOUR * MILLI_PER_CHIP))
 
 
 @compiled
