@@ -64,7 +64,7 @@ class Live:
     tenant: Actor | None = None
     row_of: dict[str, int] = field(default_factory=dict)
     ends: list[tuple[int, str]] = field(default_factory=list)
-    """(second, centre) at which something ends there."""
+    """(second, centre) at which something ends there, or may be told to leave from then on."""
 
     async def found(self) -> None:
         self.net.policy = self.policy
@@ -79,6 +79,8 @@ class Live:
         lasts_s = int(self.workload.run_s[self.row_of[order.job_id]]) - done_s
         where = next(one.centre_id for one in self.net.centres.values() if order.pool_id.startswith(one.centre_id))
         heapq.heappush(self.ends, (self.net.now_s + lasts_s, where))
+        if self.policy.preemption is not None:
+            heapq.heappush(self.ends, (self.net.now_s + self.policy.preemption.min_run_s, where))
         return lasts_s, Cause.SUCCEEDED
 
     def saves_every_s(self, row: int) -> int:

@@ -1,5 +1,6 @@
 """The references of the centre file and of settings say what the readers know."""
 
+import asyncio
 import re
 from dataclasses import fields, replace
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import get_args
 import pytest
 
 from suanwang.agent.config import AgentConfig, read_agent_config
+from suanwang.api.serve import run_hub
 from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import load_centre_file, read_centre_file
 from suanwang.control.daemon import LIVE_POLICY
@@ -103,6 +105,15 @@ def test_a_bad_policy_of_a_hub_names_the_field(tmp_path: Path, text: str, field:
     with pytest.raises(InvalidInput) as refused:
         read_hub_policy(tmp_path / "bad.yaml", LIVE_POLICY)
     assert refused.value.facts["field"] == field
+
+
+async def test_a_hub_does_not_start_by_a_bad_policy(tmp_path: Path) -> None:
+    (tmp_path / "hub.yaml").write_text("order: fair_share")
+    settings = read_settings({"SUANWANG_HOME": str(tmp_path), "SUANWANG_POLICY": str(tmp_path / "hub.yaml")})
+    with pytest.raises(InvalidInput, match="fair_share"):
+        async with asyncio.timeout(30):
+            await run_hub(settings, keep=lambda _url, _secret: None, ready=lambda _url: None)
+    assert [path.name for path in tmp_path.iterdir()] == ["hub.yaml"]
 
 
 @pytest.mark.parametrize(

@@ -63,6 +63,14 @@ def test_the_network_file_is_read_as_shown(tmp_path: Path) -> None:
     assert network.tariffs["south"].g_per_kwh == 430
 
 
+def test_the_policy_of_the_page_decides_a_replay(tmp_path: Path) -> None:
+    page = (ROOT / "docs/reference/policy.md").read_text("utf-8")
+    shown = re.findall(r"^```yaml\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)[0]
+    (tmp_path / "ours.yaml").write_text(shown)
+    (tmp_path / "jobs.parquet").symlink_to(ROOT / "examples/replay/jobs.parquet")
+    assert "ours: order multi_factor" in run_page("docs/reference/policy.md", tmp_path)
+
+
 def run_page(page: str, folder: Path) -> str:
     """Every command of a page, in a folder that has the examples."""
     (folder / "examples").symlink_to(ROOT / "examples")

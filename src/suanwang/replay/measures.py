@@ -6,7 +6,8 @@
 - Fairness: Jain's index (sum x)^2 / (n sum x^2) of the tenants' shares x of time served, run / (wait + run) weighted by
   chips; 1 is the same for all. Jain, Chiu, Hawe, A Quantitative Measure of Fairness, DEC-TR-301 (1984).
 - The p-th percentile of n jobs is the one at place round((n - 1) p) of the sorted, as published tables take it.
-- Cost: chip-seconds x price, rounded up to the fen for each job. Energy: chip-seconds x watts per chip in use.
+- Cost: chip-seconds x price of the last pool, rounded up to the fen for each job; lost work is free unless that pool
+  bills it. Energy: chip-seconds x watts per chip in use.
 """
 
 from typing import Any
@@ -49,8 +50,16 @@ def outcome(run: Run, network: Network) -> pl.DataFrame:
             "centre": [pool.centre_id for pool in run.pools],
             "fen": [pool.offer.fen_per_chip_hour for pool in run.pools],
             "watts": [network.watts_per_chip.get(pool.id) for pool in run.pools],
+            "bills_lost": [pool.offer.bills_lost_work for pool in run.pools],
         },
-        schema={"at": pl.Int64, "pool": pl.String, "centre": pl.String, "fen": pl.Int64, "watts": pl.Int64},
+        schema={
+            "at": pl.Int64,
+            "pool": pl.String,
+            "centre": pl.String,
+            "fen": pl.Int64,
+            "watts": pl.Int64,
+            "bills_lost": pl.Boolean,
+        },
     )
     columns = {name: getattr(run.schedule, name) for name in ("start_s", "end_s", "attempts", "lost_s", "busy_s")}
     placed = run.frame.with_columns(
@@ -65,14 +74,15 @@ def outcome(run: Run, network: Network) -> pl.DataFrame:
     shared = bool((run.workload.chip_milli < MILLI_PER_CHIP).any())
     chips, per_chip = (SHARES, MILLI_PER_CHIP) if shared else (WHOLE_CHIPS, 1)  # whole numbers as long as they are
     used = chips * pl.col("ran_s")
+    billed = chips * (pl.col("ran_s") - pl.when("bills_lost").then(0).otherwise("lost_s"))
     made = timed.with_columns(
         BOUNDED_SLOWDOWN,
         (chips / per_chip if shared else chips).alias("chips_used"),
         (used / per_chip if shared else used).alias("chip_s"),
-        (-(-used * pl.col("fen") // (SECONDS_PER_HOUR * per_chip))).alias("cost_fen"),
+        (-(-billed * pl.col("fen") // (SECONDS_PER_HOUR * per_chip))).alias("cost_fen"),
         (used * pl.col("watts") / (JOULES_PER_KWH * per_chip)).alias("energy_kwh"),
     )
-    return _with_tariffs(made, network).drop("at", "fen", "watts", "ran_s")
+    return _with_tariffs(made, network).drop("at", "fen", "watts", "bills_lost", "ran_s")
 
 
 def by_attempt(jobs: pl.DataFrame, run: Run) -> pl.DataFrame:

@@ -8,7 +8,8 @@ A job runs from the second in which it is placed for `workload.run_in(pool)`, be
 walltime that it asked for: a log tells how long it did run. Jobs that no pool can ever run (`refusal.refusals`) are
 left out and have no start.
 
-Who is told to leave for another leaves within that second and comes again, with what its last checkpoint saved.
+Who is told to leave for another leaves within that second and comes again, with what its last checkpoint saved. The
+second from which on an attempt may be told to leave is visited too: a job may be waiting for just that.
 """
 
 import heapq
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 Progress = Callable[[int], None]
 """Is told from time to time how many jobs have ended. What it raises ends the replay."""
 
+NO_END = 0
+"""In place of the number of an attempt: a second to be visited, in which nothing ends."""
 TELL_EVERY = 256
 """Seconds visited between two words to `progress`."""
 
@@ -66,7 +69,7 @@ def replay(
         return _counted(pools, workload, quiet, progress)
     state = State()
     step(state, quiet, 0, [PoolSet(pool) for pool in pools])
-    asks, course = _Asks(workload), _Course(pools, workload)
+    asks, course = _Asks(workload), _Course(pools, workload, policy)
     rows = np.flatnonzero(refusals(pools, workload) == 0)
     arrivals = list(zip(workload.submitted_s[rows].tolist(), rows.tolist(), strict=True))
     arrived = visited = now_s = 0
@@ -95,17 +98,19 @@ def replay(
 class _Course:
     """What runs, and what ran so far."""
 
-    def __init__(self, pools: Sequence[Pool], workload: Workload) -> None:
+    def __init__(self, pools: Sequence[Pool], workload: Workload, policy: Policy) -> None:
         self.number = {pool.id: number for number, pool in enumerate(pools)}
         self.run_s = [workload.run_in(pool.id) for pool in pools]
         self.every_s = workload.checkpoint_every_s
+        self.may_leave = None if policy.preemption is None else workload.preemptible
+        self.safe_s = 0 if policy.preemption is None else max(1, policy.preemption.min_run_s)
         self.start_s, self.end_s, self.pool = (np.full(len(workload), NOWHERE, np.int64) for _ in range(3))
         self.attempts, self.lost_s, self.busy_s, self.kept_s = (np.zeros(len(workload), np.int64) for _ in range(4))
         self.kept_of_s = np.ones(len(workload), np.int64)
         """What the whole job takes where `kept_s` of it were done: pools are not equally fast."""
         self.began_s: dict[int, int] = {}
         self.ends: list[tuple[int, int, int]] = []
-        """(end, row, attempt)"""
+        """(end, row, attempt), and (no longer safe, row, NO_END)."""
         self.left: list[tuple[int, int]] = []
         """(row, attempt) of those who were told to leave in this second."""
         self.ended = 0
@@ -142,6 +147,8 @@ class _Course:
         self.pool[row], self.began_s[row] = pool, now_s
         self.attempts[row] += 1
         heapq.heappush(self.ends, (now_s + self._rest_s(row, pool), row, int(self.attempts[row])))
+        if self.may_leave is not None and self.may_leave[row]:
+            heapq.heappush(self.ends, (now_s + self.safe_s, row, NO_END))
 
     def _rest_s(self, row: int, pool: int) -> int:
         """What is left of a job in this pool: the same part of it as where its work was saved."""
