@@ -35,6 +35,8 @@ from suanwang.wire import (
     ClaimAnswer,
     Decision,
     EventLine,
+    GivenUp,
+    GivingUp,
     Identity,
     IssuedToken,
     JobList,
@@ -120,6 +122,12 @@ class Client:
     async def resume(self, centre_id: str) -> None:
         await self._post(f"/v1/centres/{centre_id}/resume", None, dict[str, Any])
 
+    async def declare_lost(self, centre_id: str, reason: str, *, key: str | None = None) -> GivenUp:
+        return await self._post(f"/v1/centres/{_path(centre_id)}/lost", GivingUp(reason=reason), GivenUp, key=key)
+
+    async def rejoin(self, centre_id: str) -> None:
+        await self._post(f"/v1/centres/{_path(centre_id)}/rejoin", None, dict[str, Any])
+
     # The calendar of centres
 
     async def book(self, new: NewBooking) -> None:
@@ -175,6 +183,10 @@ class Client:
         """Returns the job's state after the call."""
         answer = await self._post(f"/v1/jobs/{_path(reference)}/cancel", None, dict[str, str])
         return answer["state"]
+
+    async def abandon(self, reference: str, reason: str, *, key: str | None = None) -> GivenUp:
+        """Gives up the attempt of a job at a silent centre."""
+        return await self._post(f"/v1/jobs/{_path(reference)}/abandon", GivingUp(reason=reason), GivenUp, key=key)
 
     # Vouchers
 

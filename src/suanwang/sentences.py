@@ -140,6 +140,7 @@ _JOBS = {
     ),
     "PREEMPTED": (mark("attempt {attempt} at {centre} had to make room for others"),),
     "NODE_FAILED": (mark("a node of {centre} failed under attempt {attempt}"),),
+    "ABANDONED": (mark("attempt {attempt} was given up, because nothing is heard of {centre}: {detail}"),),
     "NEVER_STARTED": (mark("attempt {attempt} at {centre} never started"),),
     "SETUP_FAILED": (
         mark("the setup of attempt {attempt} at {centre} failed with exit code {exit_code}"),
@@ -249,6 +250,16 @@ _MORE_ERRORS = {
         ),
     ),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
+    "CENTRE_IS_SEEN": (mark("{centre} is seen: cancel its jobs or drain it; it can be given up once it is unseen"),),
+    "CENTRE_IS_LOST": (mark("{centre} is declared lost already"),),
+    "CENTRE_NOT_LOST": (mark("{centre} is not declared lost"),),
+    "JOB_NOT_PLACED": (mark("this job is placed nowhere: there is no attempt to give up"),),
+    "ABANDONED_NOT_OVER": (
+        mark(
+            "{count} attempts that were given up may still run at {centre} (of jobs {jobs}): "
+            "let its agent call, it is told to stop them"
+        ),
+    ),
     "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
     "BRAIN_STARTING": (mark("the hub is starting; ask again in a second"),),
     "LESS_IS_LEFT": (mark("only {left_fen} yuan can be granted by now: caps or budget have shrunk"),),
@@ -366,10 +377,12 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "node_failed": mark("node failed"),
         "never_started": mark("never started"),
         "setup_failed": mark("setup failed"),
+        "abandoned": mark("given up"),
         # centres
         "seen": mark("seen"),
         "unseen": mark("unseen"),
         "drained": mark("drained"),
+        "lost": mark("declared lost"),
         # bookings and maintenance
         "asked": mark("asked for"),
         "confirmed": mark("confirmed"),

@@ -42,8 +42,9 @@ print(json.dumps(sorted(sys.modules)))
 """
 COMMANDS = {
     *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove"),
-    *("job list", "job show", "job logs", "job cancel", "job explain"),
+    *("job list", "job show", "job logs", "job cancel", "job abandon", "job explain"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
+    *("centre declare-lost", "centre rejoin"),
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),

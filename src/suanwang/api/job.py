@@ -9,10 +9,10 @@ import msgspec
 from litestar import Request, get, post
 from litestar.params import Parameter
 
-from suanwang.api.access import JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, call_of, hub_of
+from suanwang.api.access import ADMIN, JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, call_of, hub_of
 from suanwang.api.receipt import read_receipt
+from suanwang.control import lost, submit
 from suanwang.control import quote as quotes
-from suanwang.control import submit
 from suanwang.domain.job import MAX_COUNT, JobSpec, JobState, Phase, Variant
 from suanwang.domain.tenant import Actor, Role, may_see_tenant
 from suanwang.errors import InvalidInput, NotFound, Unreachable
@@ -24,6 +24,8 @@ from suanwang.store.db import Connection, Row, from_json
 from suanwang.taskfile import TaskOverrides, read_task
 from suanwang.wire import (
     EventLine,
+    GivenUp,
+    GivingUp,
     JobLine,
     JobList,
     JobRequest,
@@ -245,4 +247,17 @@ async def cancel(request: Request[Actor, Any, Any], reference: str) -> dict[str,
     return {"state": state}
 
 
-ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel]
+@post("/v1/jobs/{reference:str}/abandon", opt={"may": ADMIN}, status_code=200)
+async def abandon(request: Request[Actor, Any, Any], reference: str, data: GivingUp) -> GivenUp:
+    """Gives up a job's attempt at a silent centre: it recovers elsewhere, or is cancelled if it was asked to be."""
+    hub = hub_of(request)
+    async with hub.db.transaction(snapshot=True) as tx:
+        job_id: UUID = (await find_job(tx, request.user, reference))["id"]
+    call = await call_of(request)
+    given_up = await lost.abandon_job(hub.db, hub.catalogue, request.user, job_id, data.reason, call, hub.clock())
+    hub.news.set()
+    hub.bell(given_up.centre_id).set()
+    return given_up
+
+
+ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel, abandon]

@@ -185,9 +185,11 @@ class Cause(StrEnum):
     NODE_FAILED = "node_failed"
     NEVER_STARTED = "never_started"
     SETUP_FAILED = "setup_failed"
+    ABANDONED = "abandoned"
+    """The network gave it up, because nothing is heard of its centre; never reported by an agent."""
 
 
-CENTRE_CAUSES = frozenset({Cause.KILLED, Cause.PREEMPTED, Cause.NODE_FAILED, Cause.NEVER_STARTED})
+CENTRE_CAUSES = frozenset({Cause.KILLED, Cause.PREEMPTED, Cause.NODE_FAILED, Cause.NEVER_STARTED, Cause.ABANDONED})
 """Ends that are not the tenant's doing: the job recovers, and by default lost work is not billed."""
 
 
