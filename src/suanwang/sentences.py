@@ -261,6 +261,7 @@ _MORE_ERRORS = {
         ),
     ),
     "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
+    "BRAIN_STANDS_BY": (mark("this hub stands by, another one decides; ask that one"),),
     "BRAIN_STARTING": (mark("the hub is starting; ask again in a second"),),
     "LESS_IS_LEFT": (mark("only {left_fen} yuan can be granted by now: caps or budget have shrunk"),),
     "HUB_UNREACHABLE": (mark("the hub at {url} does not answer"),),

@@ -45,7 +45,8 @@ async def health(request: Request[Any, Any, Any]) -> Health:
     async with hub.db.transaction(snapshot=True) as tx:
         held = await event.held_back(tx)
     held_back_s = 0 if held is None else max(0, hub.clock() - held.since_s)
-    return Health("up", __version__, "awake" if hub.brain else "starting", held_back_s)
+    brain = "awake" if hub.brain else "standby" if hub.standing_by else "starting"
+    return Health("up", __version__, brain, held_back_s)
 
 
 @get("/v1/me", opt={"may": ANYBODY})
