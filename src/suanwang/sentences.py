@@ -141,9 +141,13 @@ _JOBS = {
     "PREEMPTED": (mark("attempt {attempt} at {centre} had to make room for others"),),
     "NODE_FAILED": (mark("a node of {centre} failed under attempt {attempt}"),),
     "ABANDONED": (mark("attempt {attempt} was given up, because nothing is heard of {centre}: {detail}"),),
-    "NEVER_STARTED": (mark("attempt {attempt} at {centre} never started"),),
+    "NEVER_STARTED": (
+        mark("attempt {attempt} at {centre} never started: {detail}"),
+        mark("attempt {attempt} at {centre} never started"),
+    ),
     "SETUP_FAILED": (
         mark("the setup of attempt {attempt} at {centre} failed with exit code {exit_code}"),
+        mark("the setup of attempt {attempt} at {centre} failed: {detail}"),
         mark("the setup of attempt {attempt} at {centre} failed"),
     ),
     "RECOVERING": (
@@ -225,7 +229,12 @@ _MORE_ERRORS = {
         mark("{field} is missing; {allowed}"),
     ),
     "UNKNOWN_CHIP": (mark("{field}: there is no chip {value}; {allowed}"),),
+    "SECRETS_REFUSED": (mark("{field}: {value} is not allowed; {allowed}"),),
     "LOCAL_WORKDIR": (mark("{field}: {value} is not allowed; {allowed}"),),
+    "BAD_HUB_URL": (
+        mark("{field}: {value} is no address of a hub; it looks like http://127.0.0.1:7700 or https://hub.example.org"),
+    ),
+    "BAD_TOKEN": (mark("{field} holds no token: a token is one line of ASCII characters, as it was issued"),),
     "TOKEN_MISSING": (mark("nobody is logged in"),),
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),

@@ -143,7 +143,17 @@ def test_a_silent_hub_is_exit_code_3(closed_port: int) -> None:
     done = suanwang("centre", "list", "--json", SUANWANG_URL=url, SUANWANG_LANG="zh")
     assert done.returncode == 3
     assert json.loads(done.stdout)["error"]["code"] == "HUB_UNREACHABLE"
-    assert done.stderr.startswith(f"错误:枢纽 {url} 无应答")
+    assert done.stderr.startswith(f"错误：枢纽 {url} 无应答")
+
+
+def test_an_address_and_a_token_that_can_be_none_are_told_as_such() -> None:
+    done = suanwang("centre", "list", SUANWANG_URL="nonsense")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: SUANWANG_URL: 'nonsense' is no address of a hub; it looks like http://")
+    done = suanwang("whoami", SUANWANG_TOKEN="秘密")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: SUANWANG_TOKEN holds no token")
+    assert "Traceback" not in done.stderr
 
 
 WRONG_USE: list[tuple[str, ...]] = [

@@ -13,6 +13,7 @@ from suanwang.api.access import ADMIN, JOB_READERS, TENANTS, TENANTS_AND_OVERSIG
 from suanwang.api.receipt import read_receipt
 from suanwang.control import lost, submit
 from suanwang.control import quote as quotes
+from suanwang.domain.centre import Catalogue
 from suanwang.domain.job import MAX_COUNT, JobSpec, JobState, Phase, Variant
 from suanwang.domain.tenant import Actor, Role, may_see_tenant
 from suanwang.errors import InvalidInput, NotFound, Unreachable
@@ -45,7 +46,7 @@ SPEC_FIELDS = frozenset(item.name for item in fields(JobSpec))
 VARIANT_FIELDS = frozenset(item.name for item in fields(Variant))
 
 
-def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
+def read_request(request: JobRequest, catalogue: Catalogue) -> tuple[JobSpec, list[Notice]]:
     """The spec of a job request, and what was assumed while reading it. Raises InvalidInput, TaskRefused."""
     if (request.task is None) == (request.spec is None):
         raise InvalidInput("task, spec", None, "exactly one of the two")
@@ -65,6 +66,8 @@ def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
         priority=request.priority,
     )
     reading = read_task(request.task or "", overrides=overrides)
+    for variant in reading.spec.variants:
+        catalogue.matching(variant.chip, "resources.accelerators")
     return reading.spec, list(reading.notices)
 
 
@@ -89,7 +92,7 @@ def _require_known(raw: dict[str, Any], known: frozenset[str], path: str) -> Non
 async def quote(request: Request[Actor, Any, Any], data: JobRequest) -> Quote:
     """What every centre would take for a job, when, and why not where not. Changes nothing."""
     hub = hub_of(request)
-    spec, notices = read_request(data)
+    spec, notices = read_request(data, hub.catalogue)
     return await quotes.quote(hub, request.user.organisation_id, spec, notices, hub.clock())
 
 
@@ -100,7 +103,7 @@ async def submit_jobs(request: Request[Actor, Any, Any], data: Submission) -> Su
     specs: list[JobSpec] = []
     notices: list[Notice] = []
     for item in data.jobs:
-        spec, found = read_request(item)
+        spec, found = read_request(item, hub.catalogue)
         if any(notice.code == "LOCAL_WORKDIR" for notice in found):
             allowed = "a folder that was uploaded: pack it, PUT it to /v1/blobs and send its SHA-256 as workdir_sha256"
             raise InvalidInput("workdir", "a local path", allowed, code="LOCAL_WORKDIR")

@@ -303,8 +303,8 @@ async def _job_step(
     if one.now.phase is not Phase.ENDED or one.now.cause is None:
         if started and number == record.attempts and record.state is JobState.PLACED:
             state = job_rules.after(record.state, JobStep.START)
-            reason: dict[str, object] = {"code": "RUNNING", "facts": {"centre": one.now.centre_id, "attempt": number}}
-            return _change(record, state, reason), events
+            facts = {"centre": one.now.centre_id, "attempt": number}
+            return _change(record, state, {"code": "RUNNING", "facts": facts}), events
         return None, events
     cause = one.now.cause
     ended = {
@@ -325,7 +325,8 @@ async def _job_step(
         record.restarts,
         record.state is JobState.CANCELLING,
     )
-    reason = {"code": cause.upper(), "facts": {"centre": one.now.centre_id, "attempt": number, **ended}}
+    facts = {"centre": one.now.centre_id, "attempt": number, **ended, "detail": one.observed.detail or None}
+    reason: dict[str, object] = {"code": cause.upper(), "facts": facts}
     if step is JobStep.RECOVER:
         return await _recover(tx, catalogue, record, one, reason, events, now_s)
     state = job_rules.after(record.state, step)
