@@ -113,8 +113,10 @@ class Client:
     async def top_up(self, new: NewTopUp) -> None:
         await self._post("/v1/top-ups", new, dict[str, Any])
 
-    async def join_centre(self, new: NewCentre) -> None:
-        await self._post("/v1/centres", new, dict[str, Any])
+    async def join_centre(self, new: NewCentre) -> bool:
+        """Returns whether it is new; else its offer is changed."""
+        answer = await self._post("/v1/centres", new, dict[str, str])
+        return answer.get("state") != "changed"
 
     async def drain(self, centre_id: str) -> None:
         await self._post(f"/v1/centres/{centre_id}/drain", None, dict[str, Any])

@@ -17,6 +17,11 @@ _ADVICE = (
     mark("{field}: {needed} is needed"),
 )
 """What would turn a refusal or lift a limit: every code of the voucher rules can carry it."""
+_OTHER_ADVICE = {
+    "CONTRACT_ALREADY_CLAIMED": (
+        mark("claim for another contract: those claimed for are {now}, without this one it would be {needed}"),
+    )
+}
 
 _PLACEMENT = {
     "FITS": (mark("can take it at {fen_per_chip_hour} yuan per chip-hour"), mark("can take it")),
@@ -163,7 +168,7 @@ _JOBS = {
 }
 
 _VOUCHERS = {
-    code: (*_ADVICE, *refusals)
+    code: (*_OTHER_ADVICE.get(code, ()), *_ADVICE, *refusals)
     for code, refusals in {
         "ENTITY_NOT_ELIGIBLE": (
             mark("the applicant is not eligible ({field}: {now}); the rules ask for {limit}"),

@@ -147,9 +147,11 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
     )
     joining = network.Joining(new, pools)
     call = await call_of(request)
-    await network.join_centre(hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock())
+    joined = await network.join_centre(
+        hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock()
+    )
     hub.news.set()
-    return {"id": data.id}
+    return {"id": data.id, "state": "joined" if joined else "changed"}
 
 
 @get("/v1/centres", opt={"may": PUBLIC})

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HELP = with_examples(
     _("Run a centre's agent, until Ctrl-C. It only calls out; jobs run on when it ends."),
-    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc",
+    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc --out zgc.token",
     "suanwang agent --centre zgc.yaml --token-file zgc.token --url http://hub:7700",
 )
 

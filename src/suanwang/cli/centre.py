@@ -66,9 +66,11 @@ async def add(
         who = await session.hub.me()
         organisation = who.organisation_id if who.role is Role.CENTRE_OPERATOR else None
     new = read_centre_file(text_of(file), organisation_id=organisation)
-    await session.hub.join_centre(new)
+    joined = await session.hub.join_centre(new)
     chips = sum(node.chips for pool in new.pools for node in pool.nodes)
-    sentence = _("{centre} has joined with {pools} pools and {chips} chips; it is unseen until its agent calls")
+    sentence = _("{centre} is changed: it offers {pools} pools and {chips} chips")
+    if joined:
+        sentence = _("{centre} has joined with {pools} pools and {chips} chips; it is unseen until its agent calls")
     text = sentence.format(centre=named(new.name, new.name_zh), pools=len(new.pools), chips=chips)
     session.screen.show(new, lambda: plain(text))
 

@@ -77,7 +77,7 @@ class SubmissionDesk:
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def submit(self, submission: Submission) -> "asyncio.Future[list[SubmittedJob]]":
-        """The answer to one call, once it is durable. Raises what `control.submit.submit_jobs` raises."""
+        """The answer to one call, once it is durable. Raises what it was refused for."""
         future: asyncio.Future[list[SubmittedJob]] = asyncio.get_running_loop().create_future()
         self.waiting.append((submission, future))
         self.came.set()
