@@ -31,7 +31,7 @@ class Health:
     status: str
     release: str
     brain: str
-    """`awake`, or `starting`: it reads the records and decides nothing yet."""
+    """`awake`; `starting`: it reads the records and decides nothing yet; `standby`: another hub decides."""
     events_held_back_s: int
     """For how long new events wait for the oldest transaction of the whole PostgreSQL cluster; a moment is normal."""
 
@@ -439,13 +439,30 @@ class CentreLine:
     longitude: float
     organisation_id: str
     state: str
-    """seen, unseen (silent: nothing else is known), drained"""
+    """seen, unseen (silent: nothing else is known), lost (given up by the network), drained"""
     seen_s: int | None
     agent_release: str
     driver: str
     pools: list[PoolLine]
     warnings: list[Reason] = field(default_factory=list)
     """Where what the agent finds differs from what the centre offers."""
+    lost_s: int | None = None
+    """Declared lost then."""
+
+
+class GivingUp(Request, frozen=True, kw_only=True):
+    """A centre, or the attempt of a job at a silent centre, is given up, for a reason that is kept."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """How many attempts were abandoned, and in which states their jobs are now."""
+
+    centre_id: str
+    attempts: int
+    states: dict[str, int]
 
 
 # Vouchers ------------------------------------------------------------------------------------------------------------
