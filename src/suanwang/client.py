@@ -36,6 +36,8 @@ from suanwang.wire import (
     ClaimAnswer,
     Decision,
     EventLine,
+    GivenUp,
+    GivingUp,
     Identity,
     IssuedToken,
     JobList,
@@ -113,14 +115,22 @@ class Client:
     async def top_up(self, new: NewTopUp) -> None:
         await self._post("/v1/top-ups", new, dict[str, Any])
 
-    async def join_centre(self, new: NewCentre) -> None:
-        await self._post("/v1/centres", new, dict[str, Any])
+    async def join_centre(self, new: NewCentre) -> bool:
+        """Returns whether it is new; else its offer is changed."""
+        answer = await self._post("/v1/centres", new, dict[str, str])
+        return answer.get("state") != "changed"
 
     async def drain(self, centre_id: str) -> None:
         await self._post(f"/v1/centres/{centre_id}/drain", None, dict[str, Any])
 
     async def resume(self, centre_id: str) -> None:
         await self._post(f"/v1/centres/{centre_id}/resume", None, dict[str, Any])
+
+    async def declare_lost(self, centre_id: str, reason: str, *, key: str | None = None) -> GivenUp:
+        return await self._post(f"/v1/centres/{_path(centre_id)}/lost", GivingUp(reason=reason), GivenUp, key=key)
+
+    async def rejoin(self, centre_id: str) -> None:
+        await self._post(f"/v1/centres/{_path(centre_id)}/rejoin", None, dict[str, Any])
 
     # The calendar of centres
 
@@ -177,6 +187,10 @@ class Client:
         """Returns the job's state after the call."""
         answer = await self._post(f"/v1/jobs/{_path(reference)}/cancel", None, dict[str, str])
         return answer["state"]
+
+    async def abandon(self, reference: str, reason: str, *, key: str | None = None) -> GivenUp:
+        """Gives up the attempt of a job at a silent centre."""
+        return await self._post(f"/v1/jobs/{_path(reference)}/abandon", GivingUp(reason=reason), GivenUp, key=key)
 
     # Vouchers
 

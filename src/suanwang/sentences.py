@@ -17,6 +17,11 @@ _ADVICE = (
     mark("{field}: {needed} is needed"),
 )
 """What would turn a refusal or lift a limit: every code of the voucher rules can carry it."""
+_OTHER_ADVICE = {
+    "CONTRACT_ALREADY_CLAIMED": (
+        mark("claim for another contract: those claimed for are {now}, without this one it would be {needed}"),
+    )
+}
 
 _PLACEMENT = {
     "FITS": (mark("can take it at {fen_per_chip_hour} yuan per chip-hour"), mark("can take it")),
@@ -140,9 +145,14 @@ _JOBS = {
     ),
     "PREEMPTED": (mark("attempt {attempt} at {centre} had to make room for others"),),
     "NODE_FAILED": (mark("a node of {centre} failed under attempt {attempt}"),),
-    "NEVER_STARTED": (mark("attempt {attempt} at {centre} never started"),),
+    "ABANDONED": (mark("attempt {attempt} was given up, because nothing is heard of {centre}: {detail}"),),
+    "NEVER_STARTED": (
+        mark("attempt {attempt} at {centre} never started: {detail}"),
+        mark("attempt {attempt} at {centre} never started"),
+    ),
     "SETUP_FAILED": (
         mark("the setup of attempt {attempt} at {centre} failed with exit code {exit_code}"),
+        mark("the setup of attempt {attempt} at {centre} failed: {detail}"),
         mark("the setup of attempt {attempt} at {centre} failed"),
     ),
     "RECOVERING": (
@@ -162,7 +172,7 @@ _JOBS = {
 }
 
 _VOUCHERS = {
-    code: (*_ADVICE, *refusals)
+    code: (*_OTHER_ADVICE.get(code, ()), *_ADVICE, *refusals)
     for code, refusals in {
         "ENTITY_NOT_ELIGIBLE": (
             mark("the applicant is not eligible ({field}: {now}); the rules ask for {limit}"),
@@ -228,7 +238,12 @@ _MORE_ERRORS = {
         mark("{field} is missing; {allowed}"),
     ),
     "UNKNOWN_CHIP": (mark("{field}: there is no chip {value}; {allowed}"),),
+    "SECRETS_REFUSED": (mark("{field}: {value} is not allowed; {allowed}"),),
     "LOCAL_WORKDIR": (mark("{field}: {value} is not allowed; {allowed}"),),
+    "BAD_HUB_URL": (
+        mark("{field}: {value} is no address of a hub; it looks like http://127.0.0.1:7700 or https://hub.example.org"),
+    ),
+    "BAD_TOKEN": (mark("{field} holds no token: a token is one line of ASCII characters, as it was issued"),),
     "TOKEN_MISSING": (mark("nobody is logged in"),),
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
@@ -253,7 +268,18 @@ _MORE_ERRORS = {
         ),
     ),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
+    "CENTRE_IS_SEEN": (mark("{centre} is seen: cancel its jobs or drain it; it can be given up once it is unseen"),),
+    "CENTRE_IS_LOST": (mark("{centre} is declared lost already"),),
+    "CENTRE_NOT_LOST": (mark("{centre} is not declared lost"),),
+    "JOB_NOT_PLACED": (mark("this job is placed nowhere: there is no attempt to give up"),),
+    "ABANDONED_NOT_OVER": (
+        mark(
+            "{count} attempts that were given up may still run at {centre} (of jobs {jobs}): "
+            "let its agent call, it is told to stop them"
+        ),
+    ),
     "CENTRE_SILENT": (mark("{centre} does not answer; its logs stay there and can be read once it is seen again"),),
+    "BRAIN_STANDS_BY": (mark("this hub stands by, another one decides; ask that one"),),
     "BRAIN_STARTING": (mark("the hub is starting; ask again in a second"),),
     "LESS_IS_LEFT": (mark("only {left_fen} yuan can be granted by now: caps or budget have shrunk"),),
     "HUB_UNREACHABLE": (mark("the hub at {url} does not answer"),),
@@ -382,10 +408,12 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "node_failed": mark("node failed"),
         "never_started": mark("never started"),
         "setup_failed": mark("setup failed"),
+        "abandoned": mark("given up"),
         # centres
         "seen": mark("seen"),
         "unseen": mark("unseen"),
         "drained": mark("drained"),
+        "lost": mark("declared lost"),
         # bookings and maintenance
         "asked": mark("asked for"),
         "confirmed": mark("confirmed"),
@@ -425,6 +453,7 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "charge": mark("charge"),
         "redeem": mark("redemption"),
         "refund": mark("refund"),
+        "carry_over": mark("return to the budget"),
         # organisations and roles
         "tenant": mark("tenant"),
         "centre": mark("centre"),

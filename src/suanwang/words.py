@@ -14,6 +14,7 @@ from string import Formatter
 from types import MappingProxyType
 from typing import Any, Protocol
 
+from suanwang.allowed import say_allowed
 from suanwang.i18n import _
 from suanwang.sentences import ERRORS, FIELDS, NOTICES, SENTENCES, WORDS
 from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR, SECONDS_PER_MINUTE, yuan
@@ -87,6 +88,10 @@ def field_name(path: str) -> str:
     return _(FIELDS[plain]) if plain in FIELDS else path
 
 
+_SAID = MappingProxyType({"field": field_name, "allowed": say_allowed})
+"""Facts whose texts are said by rules of their own."""
+
+
 def _fitting(templates: tuple[str, ...], facts: Mapping[str, Any]) -> str | None:
     """The first sentence for which all facts are there, filled in."""
     for template in templates:
@@ -116,8 +121,8 @@ def shown_fact(name: str, value: Any, facts: Mapping[str, Any] = MappingProxyTyp
         return ", ".join(shown) or _("none")
     if isinstance(value, Mapping):
         return _shown_mapping(value)
-    if name == "field":
-        return field_name(str(value))
+    if name in _SAID:
+        return _SAID[name](str(value))
     if name == "value":
         return repr(value)
     return word(str(value)) if name in TERMS else str(value)

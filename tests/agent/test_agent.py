@@ -16,7 +16,7 @@ from suanwang.agent.drivers.local import LocalDriver
 from suanwang.agent.journal import FILE_NAME, Journal
 from suanwang.agent.memory import MIN_PAUSE_S, Memory
 from suanwang.agent.observer import Observer
-from suanwang.domain.job import BlobWorkdir, Cause, Phase
+from suanwang.domain.job import BlobWorkdir, Cause, GitWorkdir, Phase
 from suanwang.errors import Failed
 from suanwang.protocol import Checkpoint, PoolReport, Report, RunOrder
 from tests.agent.conftest import RunningAgent
@@ -270,13 +270,17 @@ async def test_what_cannot_run_here_is_given_back(running_agent: RunningAgent, h
         no_blob = hub.order(run_order("no-blob", workdir=BlobWorkdir("0" * 64)))
         bad_blob = hub.order(run_order("bad-blob", workdir=BlobWorkdir(hub.keep(b"not an archive"))))
         bad_name = hub.order(run_order("../evil"))
-        reports = [await ended(hub, key) for key in (nowhere, no_blob, bad_blob, bad_name)]
+        bad_ref = hub.order(run_order("bad-ref", workdir=GitWorkdir("https://example.org/x.git", "--upload-pack=x")))
+        reports = [await ended(hub, key) for key in (nowhere, no_blob, bad_blob, bad_name, bad_ref)]
     assert [report.cause for report in reports] == [
         Cause.NEVER_STARTED,
         Cause.NEVER_STARTED,
+        # The job's own: no other centre would do better.
         Cause.SETUP_FAILED,
-        Cause.NEVER_STARTED,
+        Cause.SETUP_FAILED,
+        Cause.SETUP_FAILED,
     ]
+    assert "--upload-pack" in reports[4].detail
     assert all(report.started_s is None and report.detail for report in reports)
     assert "b9" in reports[0].detail
 

@@ -26,6 +26,8 @@ GET    /v1/account                      .      +      +     .        .     .    
 POST   /v1/centres                      .      .      .     +        .     .       .       +
 POST   /v1/centres/{centre_id}/drain    .      .      .     +        .     .       .       +
 POST   /v1/centres/{centre_id}/resume   .      .      .     +        .     .       .       +
+POST   /v1/centres/{centre_id}/lost     .      .      .     .        .     .       .       +
+POST   /v1/centres/{centre_id}/rejoin   .      .      .     +        .     .       .       +
 POST   /v1/bookings                     .      .      .     +        .     .       .       +
 GET    /v1/bookings                     .      +      +     +        .     .       +       +
 DELETE /v1/bookings/{booking_id}        .      .      .     +        .     .       .       +
@@ -39,6 +41,7 @@ GET    /v1/jobs/{reference}             .      +      +     .        .     .    
 GET    /v1/jobs/{reference}/events      .      +      +     .        .     .       +       +
 GET    /v1/jobs/{reference}/log         .      +      +     .        .     .       +       +
 POST   /v1/jobs/{reference}/cancel      .      +      +     .        .     .       .       .
+POST   /v1/jobs/{reference}/abandon     .      .      .     .        .     .       .       +
 POST   /v1/agent/{centre_id}/sync       .      .      .     .        +     .       .       .
 PUT    /v1/blobs                        .      +      +     .        +     .       .       .
 GET    /v1/blobs/{sha256_hex}           .      +      +     .        +     .       .       .

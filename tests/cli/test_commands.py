@@ -42,8 +42,9 @@ print(json.dumps(sorted(sys.modules)))
 """
 COMMANDS = {
     *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove"),
-    *("job list", "job show", "job logs", "job cancel", "job explain"),
+    *("job list", "job show", "job logs", "job cancel", "job abandon", "job explain"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
+    *("centre declare-lost", "centre rejoin"),
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
@@ -142,7 +143,17 @@ def test_a_silent_hub_is_exit_code_3(closed_port: int) -> None:
     done = suanwang("centre", "list", "--json", SUANWANG_URL=url, SUANWANG_LANG="zh")
     assert done.returncode == 3
     assert json.loads(done.stdout)["error"]["code"] == "HUB_UNREACHABLE"
-    assert done.stderr.startswith(f"错误:枢纽 {url} 无应答")
+    assert done.stderr.startswith(f"错误：枢纽 {url} 无应答")
+
+
+def test_an_address_and_a_token_that_can_be_none_are_told_as_such() -> None:
+    done = suanwang("centre", "list", SUANWANG_URL="nonsense")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: SUANWANG_URL: 'nonsense' is no address of a hub; it looks like http://")
+    done = suanwang("whoami", SUANWANG_TOKEN="秘密")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith("error: SUANWANG_TOKEN holds no token")
+    assert "Traceback" not in done.stderr
 
 
 WRONG_USE: list[tuple[str, ...]] = [

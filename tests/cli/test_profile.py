@@ -71,3 +71,30 @@ def test_a_new_hub_keeps_the_profile_of_the_one_before(tmp_path: Path) -> None:
 def test_nobody_calls_everywhere() -> None:
     assert reachable("http://0.0.0.0:7700") == "http://127.0.0.1:7700"
     assert reachable("http://10.0.0.7:7700") == "http://10.0.0.7:7700"
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["nonsense", "localhost:7700", "ftp://a", "http://", "http://a b", "http://[x", "http://a:99999", "http://a\n"],
+)
+def test_what_is_no_address_is_told_before_anything_is_sent(tmp_path: Path, url: str) -> None:
+    with pytest.raises(InvalidInput) as no:
+        choose_profile(tmp_path, None, {"SUANWANG_URL": url}, DEFAULT_URL)
+    assert (no.value.code, no.value.facts["field"]) == ("BAD_HUB_URL", "SUANWANG_URL")
+
+
+@pytest.mark.parametrize("token", ["秘密", "sw_é", "a b", "a\nb", "a\x7f"])
+def test_what_can_be_no_token_is_told_and_not_repeated(tmp_path: Path, token: str) -> None:
+    with pytest.raises(InvalidInput) as no:
+        choose_profile(tmp_path, None, {"SUANWANG_TOKEN": token}, DEFAULT_URL)
+    assert (no.value.code, no.value.facts["field"]) == ("BAD_TOKEN", "SUANWANG_TOKEN")
+    assert token not in str(no.value)
+    (tmp_path / "profiles").mkdir()
+    (tmp_path / "profiles" / "default.json").write_text(json.dumps({"url": "http://a", "token": token}))
+    with pytest.raises(Refused) as refused:
+        read_profile(tmp_path, "default")
+    assert refused.value.code == "BAD_PROFILE"
+
+
+def test_a_token_from_the_environment_may_end_with_its_line(tmp_path: Path) -> None:
+    assert choose_profile(tmp_path, None, {"SUANWANG_TOKEN": "t\n"}, DEFAULT_URL).token == "t"

@@ -123,10 +123,8 @@ def found(net: Network) -> None:
     file, token = net.home / "east.yaml", net.home / "east.token"
     file.write_text(yaml.safe_dump(CENTRE, allow_unicode=True))
     net.ask("east-org", "centre", "add", file)
-    issued = net.ask(
-        "east-org", "token", "issue", "--organisation", "east-org", "--role", "centre_agent", "--centre", "east"
-    )
-    token.write_text(issued["secret"])
+    of_agent = ("--organisation", "east-org", "--role", "centre_agent", "--centre", "east")
+    net.ask("east-org", "token", "issue", *of_agent, "--out", token)
     net.processes.start_agent("east", file, token)
     until = time.monotonic() + 30
     while net.ask("acme", "centre", "show", "east")["state"] != "seen":
@@ -303,6 +301,73 @@ def test_a_drained_centre_takes_nothing_new(net: Network) -> None:
     finally:
         net.ask("east-org", "centre", "resume", "east")
     net.wait_for("waits", "succeeded")
+
+
+def test_a_token_in_a_file_is_read_by_its_owner_alone(net: Network) -> None:
+    written = net.home / "east.token"
+    assert written.stat().st_mode & 0o777 == 0o600
+    assert written.read_text().startswith("sw_")
+    of_agent = ("token", "issue", "--organisation", "east-org", "--role", "centre_agent")
+    there = net.sw("east-org", *of_agent, "--centre", "east", "--out", written)
+    assert there.exit_code == 1
+    assert "a new file here (File exists)" in there.stderr
+    assert net.sw("east-org", *of_agent, "--centre", "nowhere", "--out", net.home / "no.token").exit_code == 1
+    assert not (net.home / "no.token").exists()  # what was refused leaves nothing
+    assert net.sw("east-org", *of_agent, "--out", net.home / "x", "--save-profile", "x").exit_code == 2
+
+
+def test_a_centre_that_is_there_is_changed(net: Network) -> None:
+    said = net.sw("east-org", "centre", "add", net.home / "east.yaml").stdout
+    assert "is changed: it offers 1 pools and" in said
+    assert net.ask("acme", "centre", "show", "east")["state"] == "seen"
+
+
+def test_what_no_centre_offers_and_no_agent_clones_is_told_where_it_was_written(net: Network) -> None:
+    task = net.task("odd", "true")
+    task.write_text(task.read_text().replace("A100:1", "H9000:1"))
+    done = net.sw("acme", "submit", task)
+    assert done.stderr.startswith(
+        "error: resources.accelerators: there is no chip 'H9000'; `suanwang centre list` shows what centres offer"
+    )
+    jobs = net.home / "jobs.jsonl"
+    spec = {"name": "x", "variants": [{"chip": "A100", "chips_per_node": 1}], "run": "true"}
+    for workdir, field in (
+        ({"kind": "git", "url": "ext::sh -c id"}, "workdir.url"),
+        ({"kind": "git", "url": "https://example.org/x", "ref": "--upload-pack=x"}, "workdir.ref"),
+    ):
+        jobs.write_text(json.dumps({"spec": {**spec, "workdir": workdir}}) + "\n")
+        refused = json.loads(net.sw("acme", "submit", "--many", jobs, "--json").stdout)["error"]
+        assert (refused["code"], refused["facts"]["field"]) == ("INVALID_INPUT", field)
+
+
+def test_a_lost_centre_by_hand(net: Network) -> None:
+    net.ask("acme", "submit", net.task("stranded", "sleep 60"))
+    net.wait_for("stranded", "running")
+    refused = net.sw("default", "centre", "declare-lost", "east", "--reason", "too soon")
+    assert (refused.exit_code, "east is seen: cancel its jobs" in refused.stderr) == (1, True)
+    net.processes.kill("agent-east")
+    until = time.monotonic() + 30
+    while net.ask("acme", "centre", "show", "east")["state"] == "seen":
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    net.ask("acme", "job", "cancel", "stranded")
+    assert net.state("stranded") == "cancelling"
+    assert net.sw("east-org", "centre", "declare-lost", "east", "--reason", "gone").exit_code == 1  # not the operator's
+    said = net.sw("default", "centre", "declare-lost", "east", "--reason", "gone").stdout
+    assert "east is declared lost; attempts given up: 1" in said
+    assert "their jobs: cancelled 1" in said
+    assert net.state("stranded") == "cancelled"
+    assert "declared lost" in net.sw("default", "centre", "list").stdout
+    assert "declared lost at" in net.sw("default", "centre", "show", "east").stdout
+    net.ask("acme", "submit", net.task("patient", "true"))
+    net.processes.start_agent("east", net.home / "east.yaml", net.home / "east.token")
+    until = time.monotonic() + 30
+    while (done := net.sw("east-org", "centre", "rejoin", "east")).exit_code:
+        assert "may still run at east" in done.stderr
+        assert time.monotonic() < until
+        time.sleep(0.2)
+    net.wait_for("patient", "succeeded")
+    assert net.sw("default", "job", "abandon", "patient", "--reason", "x").stderr.startswith("error: this job is over")
 
 
 def test_the_calendar_of_a_centre(net: Network) -> None:

@@ -88,7 +88,7 @@ def test_quote_in_chinese() -> None:
         text = shown(quote_table(quote_of(quote_line("east", own_fen=1), quote_line("north", accepted=False))))
     assert "east智算中心" in text
     assert "自付" in text
-    assert "只接受时限不超过 2m 的作业,此作业要求 2h05m" in text
+    assert "只接受时限不超过 2m 的作业，此作业要求 2h05m" in text
     assert "East" not in text
 
 
@@ -315,7 +315,7 @@ def test_centres() -> None:
     with speaking("zh"):
         text = shown(centre_table(CENTRES))
     west = next(line for line in text.splitlines() if "west智算中心" in line)
-    assert "失联(状态未知)" in west
+    assert "失联（状态未知）" in west
     assert "21.00" in west
     assert "1d" in west
 

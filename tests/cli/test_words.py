@@ -28,55 +28,55 @@ KILLED = {"code": "KILLED", "facts": {"attempt": 1, "centre": "zgc", "signal": 9
             "WALLTIME_OVER_LIMIT",
             {"max_walltime_s": 120, "wanted_walltime_s": 7_500},
             "it takes jobs of at most 2m, the job asks for 2h05m",
-            "只接受时限不超过 2m 的作业,此作业要求 2h05m",
+            "只接受时限不超过 2m 的作业，此作业要求 2h05m",
         ),
         (
             "COST_OVER_BUDGET",
             {"price_fen": 123_456, "max_cost_fen": 5},
             "it can cost 1,234.56 yuan, at most 0.05 may be spent on the job",
-            "可能需要 1,234.56 元,该作业最多可花费 0.05 元",
+            "可能需要 1,234.56 元，该作业最多可花费 0.05 元",
         ),
         (
             "RECOVERING",
             {"after": KILLED, "from_step": 300},
             "recovers, from step 300, because attempt 1 at zgc was killed from outside by signal 9",
-            "恢复中,从第 300 步继续,因为第 1 次尝试在 zgc 被外部信号 9 终止",
+            "恢复中，从第 300 步继续，因为第 1 次尝试在 zgc 被外部信号 9 终止",
         ),
         (
             "RECOVERING",
             {"after": KILLED, "from_step": None},
             "recovers, from the beginning, because attempt 1 at zgc was killed from outside by signal 9",
-            "恢复中,从头开始,因为第 1 次尝试在 zgc 被外部信号 9 终止",
+            "恢复中，从头开始，因为第 1 次尝试在 zgc 被外部信号 9 终止",
         ),
         (
             "TERM_TOO_LONG",
             {"field": "contract.term_days", "now": 400, "rule": "service.max_term_days", "limit": 365},
             "the contract runs 400 days, the rules allow 365",
-            "合同期限 400 天,规则最多允许 365 天",
+            "合同期限 400 天，规则最多允许 365 天",
         ),
         (
             "TERM_TOO_LONG",
             {"field": "contract.term_days", "now": 400, "needed": 365},
             "days of the contract: 365 is needed (now 400)",
-            "合同天数:需为 365(现为 400)",
+            "合同天数：需为 365（现为 400）",
         ),
         (
             "BELOW_MIN_CLAIM",
             {"field": "base_fen", "now": 100_000, "rule": "caps.min_claim_fen", "limit": 500_000},
             "eligible part of the contract: 1,000.00, below the least of 5,000.00",
-            "合同中符合条件的部分:1,000.00,低于下限 5,000.00",
+            "合同中符合条件的部分：1,000.00，低于下限 5,000.00",
         ),
         (
             "per_entity_year",
             {"field": "history.claimed_year_fen", "now": 100, "needed": 0, "again_from": "2027-01-01"},
             "claimed in this year: 0.00 is needed (now 1.00), or claim again from 2027-01-01",
-            "本年度已申领:需为 0.00(现为 1.00),或自 2027-01-01 起重新申领",
+            "本年度已申领：需为 0.00（现为 1.00），或自 2027-01-01 起重新申领",
         ),
         (
             "CHEAPEST_POOL",
             {"fitting_pools": 3, "waiting_ahead": 2},
             "the cheapest of 3 pools that can run it; goes ahead of 2 waiting jobs without delaying them",
-            "在 3 个能运行它的资源池中最便宜;先于 2 个等待中的作业开始,但不推迟它们",
+            "在 3 个能运行它的资源池中最便宜；先于 2 个等待中的作业开始，但不推迟它们",
         ),
     ],
 )
@@ -133,15 +133,15 @@ def test_errors_and_notices() -> None:
         )
         assert say_notice("NEW_NOTICE", "run", "as the hub says", {}) == "run: as the hub says"
     with speaking("zh"):
-        assert say_error("JOB_ENDED", {"state": "failed"}, "?") == "此作业已结束:失败"
+        assert say_error("JOB_ENDED", {"state": "failed"}, "?") == "此作业已结束：失败"
         pools = {"pools": {"a": {"code": "TOO_FEW_NODES", "facts": {"fitting_nodes": 1, "wanted_nodes": 2}}}}
-        assert say_error("NO_POOL", pools, "?") == "没有智算中心能运行它:a: 足够大的节点有 1 个,作业需要 2 个"
+        assert say_error("NO_POOL", pools, "?") == "没有智算中心能运行它：a: 足够大的节点有 1 个，作业需要 2 个"
 
 
 def test_words_of_the_network_are_not_mistaken_in_names_of_others() -> None:
     with speaking("zh"):
-        assert word("unseen") == "失联(状态未知)"
-        assert say_code("RUNNING", {"centre": "storage", "attempt": 1}) == "在 storage 运行,第 1 次尝试"
+        assert word("unseen") == "失联（状态未知）"
+        assert say_code("RUNNING", {"centre": "storage", "attempt": 1}) == "在 storage 运行，第 1 次尝试"
 
 
 @pytest.mark.parametrize(

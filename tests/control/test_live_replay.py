@@ -13,6 +13,7 @@ from suanwang.control import schedule
 from suanwang.control.daemon import LIVE_POLICY
 from suanwang.domain.job import Cause, JobSpec, Objective, Variant
 from suanwang.domain.scheduling.policy import CONSERVATIVE, Policy
+from suanwang.domain.scheduling.quotas import Branch, Quota, QuotaTree
 from suanwang.domain.scheduling.workload import Workload
 from suanwang.domain.tenant import Actor
 from suanwang.policyfile import read_hub_policy
@@ -35,6 +36,9 @@ JOBS = 150
 FASTER = 6
 """Submissions come so many times as fast as in the log, so that jobs wait."""
 CHECKPOINT_EVERY_S = 600
+OWNER = Branch("owner", quotas=(Quota("east", CHIP, 64, lend_chips=0),))
+HALF_OF_EAST = QuotaTree((OWNER,), (Quota("east", CHIP, 64),))
+"""Somebody owns one half and lends none of it; all others share the other half."""
 Stretch = tuple[int, int, int, str]
 """(row, start, end, pool) of one attempt."""
 
@@ -167,8 +171,9 @@ class Live:
         Policy(order="sjf", reservation_depth=2, placement="first_fit"),
         Policy(order="priority", reservation_depth=CONSERVATIVE),
         Policy(order="wfp3", reservation_depth=0),
+        Policy(order="fcfs", tenants=HALF_OF_EAST),
     ],
-    ids=lambda policy: f"{policy.order}-{policy.reservation_depth}",
+    ids=lambda policy: f"{policy.order}-{policy.reservation_depth}{'-quotas' if policy.tenants else ''}",
 )
 async def test_the_live_path_decides_as_a_replay(net: SmallNetwork, policy: Policy) -> None:
     frame = window()

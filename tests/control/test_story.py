@@ -70,10 +70,10 @@ async def test_the_same_key_with_another_request_is_refused(net: SmallNetwork) -
     tenant = await net.add_tenant("acme", 100_000)
     await net.add_centre("east")
     call = net.call(tenant, "same")
-    await submit.submit_jobs(net.db, net.catalogue, tenant, [job_spec()], call, net.now_s)
+    await net.submit_call(tenant, [job_spec()], call)
     other = type(call)(call.organisation_id, call.key, b"x" * 32)
     with pytest.raises(Conflict) as refused:
-        await submit.submit_jobs(net.db, net.catalogue, tenant, [job_spec()], other, net.now_s)
+        await net.submit_call(tenant, [job_spec()], other)
     assert refused.value.code == "IDEMPOTENCY_KEY_REUSED"
     assert await cash_fen(net, "acme") == 99_000
 

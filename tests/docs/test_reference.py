@@ -14,6 +14,7 @@ from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import load_centre_file, read_centre_file
 from suanwang.control.daemon import LIVE_POLICY
 from suanwang.domain.scheduling.policy import CONSERVATIVE, MultiFactor, Order, Placement, Policy, Preemption
+from suanwang.domain.scheduling.quotas import Quota
 from suanwang.errors import InvalidInput
 from suanwang.policyfile import HUB_FIELDS, HUB_ORDERS, read_hub_policy
 from suanwang.replay.policyfile import choose_policy
@@ -74,6 +75,19 @@ def test_the_policy_file_is_read_as_shown(tmp_path: Path) -> None:
     assert str(CONSERVATIVE) in page
 
 
+def test_the_tree_of_tenants_is_read_as_shown(tmp_path: Path) -> None:
+    part = (ROOT / "docs/reference/policy.md").read_text("utf-8").split("## Shares and quotas")[1]
+    (tmp_path / "tree.yaml").write_text(part.split("```yaml\n")[1].split("```")[0])
+    _, policy = choose_policy(str(tmp_path / "tree.yaml"))
+    assert policy.tenants is not None
+    science, physics, biology = policy.tenants.branches
+    assert (science.shares, physics.parent, physics.shares, biology.shares) == (3, "science", 2, 1)
+    assert biology.quotas == (Quota("zgc", "a100-sxm-80g", 16, lend_chips=8),)
+    assert policy.tenants.quotas == (Quota("zgc", "a100-sxm-80g", 32),)
+    explained = {field.name for field in fields(Quota)}
+    assert explained <= set(re.findall(r"`(\w+)`", part))
+
+
 def test_the_policy_of_a_hub_is_read_as_shown(tmp_path: Path) -> None:
     part = (ROOT / "docs/reference/policy.md").read_text("utf-8").split("## The policy of a hub")[1]
     file = tmp_path / "hub.yaml"
@@ -128,6 +142,13 @@ async def test_a_hub_does_not_start_by_a_bad_policy(tmp_path: Path) -> None:
         ("preemption: {gap: 1}", "preemption.gap"),
         ("typical: []", "typical"),
         ("order: fair_share", "usage_half_life_s"),
+        ("tenants: [1]", "tenants"),
+        ("tenants: {branch: []}", "tenants.branch"),
+        ("tenants: {branches: 1}", "tenants.branches"),
+        ("tenants: {branches: [{shares: 1}]}", "tenants.branches[0].id"),
+        ("tenants: {branches: [{id: a, shares: two}]}", "tenants.branches[0].shares"),
+        ("tenants: {branches: [{id: a, parent: b}]}", "branches.a.parent"),
+        ("tenants: {quotas: [{centre_id: e, chip_id: c, nominal_chips: -1}]}", "nominal_chips"),
     ],
 )
 def test_a_bad_policy_file_names_the_field(tmp_path: Path, text: str, field: str) -> None:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from suanwang.agent.attempt import NEEDS_NO_CHECKPOINT, Attempt, Wanted, begun, closed, noted, progressed
-from suanwang.agent.drivers.driver import AttemptKey, Observation
+from suanwang.agent.drivers.driver import BAD_JOB, AttemptKey, Observation
 from suanwang.agent.hub import fetch_materials
 from suanwang.agent.memory import MIN_PAUSE_S, Memory, backoff_s, clock_s
 from suanwang.agent.progress import ProgressSlice
@@ -28,6 +28,8 @@ LEAK_AFTER_S = 60.0
 LAST_UPLOAD_PATIENCE_S = 20.0
 """An end waits so long for the upload of the last checkpoint, so that the next attempt can resume from it."""
 MAX_PROGRESS_READS = 64
+OF_THE_JOB = frozenset({BAD_JOB, "BAD_ARCHIVE"})
+"""Refusals that no other centre would spare the job: it ends with the reason, and no centre is to blame."""
 BLOBS = "blobs"
 
 
@@ -144,7 +146,7 @@ class Observer:
             materials = await fetch_materials(memory.hub, memory.config.state_dir / BLOBS, order)
             await asyncio.get_running_loop().run_in_executor(self._starters, memory.driver.start, order, materials)
         except Refused as no:
-            await self._give_up(key, Cause.SETUP_FAILED if no.code == "BAD_ARCHIVE" else Cause.NEVER_STARTED, str(no))
+            await self._give_up(key, Cause.SETUP_FAILED if no.code in OF_THE_JOB else Cause.NEVER_STARTED, str(no))
         except (Failed, OSError) as error:
             log.warning("attempt %s cannot be started: %s", key, error)
             now = time.monotonic()

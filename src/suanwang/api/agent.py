@@ -18,6 +18,8 @@ from suanwang.store import blob
 MAX_WAIT_S = 25
 LOOK_AGAIN_AFTER_S = 0.05
 """An order is shown once every older transaction is over; when there is a bell but no order yet, look again soon."""
+LOOK_BESIDE_ANOTHER_S = 1.0
+"""Where another hub decides, no bell rings here."""
 
 
 @post("/v1/agent/{centre_id:str}/sync", opt={"may": AGENT}, status_code=200)
@@ -56,7 +58,8 @@ async def _something_new(
         if orders or logs or left_s <= 0:
             return version, orders, logs
         try:
-            async with asyncio.timeout(min(left_s, LOOK_AGAIN_AFTER_S) if rung else left_s):
+            pause_s = LOOK_AGAIN_AFTER_S if rung else LOOK_BESIDE_ANOTHER_S if hub.standing_by else left_s
+            async with asyncio.timeout(min(left_s, pause_s)):
                 await bell.wait()
         except TimeoutError:
             continue

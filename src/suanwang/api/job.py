@@ -9,10 +9,11 @@ import msgspec
 from litestar import Request, get, post
 from litestar.params import Parameter
 
-from suanwang.api.access import JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, call_of, hub_of
+from suanwang.api.access import ADMIN, JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, call_of, hub_of
 from suanwang.api.receipt import read_receipt
+from suanwang.control import lost, submit
 from suanwang.control import quote as quotes
-from suanwang.control import submit
+from suanwang.domain.centre import Catalogue
 from suanwang.domain.job import MAX_COUNT, JobSpec, JobState, Phase, Variant
 from suanwang.domain.tenant import Actor, Role, may_see_tenant
 from suanwang.errors import InvalidInput, NotFound, Unreachable
@@ -24,6 +25,8 @@ from suanwang.store.db import Connection, Row, from_json
 from suanwang.taskfile import TaskOverrides, read_task
 from suanwang.wire import (
     EventLine,
+    GivenUp,
+    GivingUp,
     JobLine,
     JobList,
     JobRequest,
@@ -43,7 +46,7 @@ SPEC_FIELDS = frozenset(item.name for item in fields(JobSpec))
 VARIANT_FIELDS = frozenset(item.name for item in fields(Variant))
 
 
-def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
+def read_request(request: JobRequest, catalogue: Catalogue) -> tuple[JobSpec, list[Notice]]:
     """The spec of a job request, and what was assumed while reading it. Raises InvalidInput, TaskRefused."""
     if (request.task is None) == (request.spec is None):
         raise InvalidInput("task, spec", None, "exactly one of the two")
@@ -63,6 +66,8 @@ def read_request(request: JobRequest) -> tuple[JobSpec, list[Notice]]:
         priority=request.priority,
     )
     reading = read_task(request.task or "", overrides=overrides)
+    for variant in reading.spec.variants:
+        catalogue.matching(variant.chip, "resources.accelerators")
     return reading.spec, list(reading.notices)
 
 
@@ -87,7 +92,7 @@ def _require_known(raw: dict[str, Any], known: frozenset[str], path: str) -> Non
 async def quote(request: Request[Actor, Any, Any], data: JobRequest) -> Quote:
     """What every centre would take for a job, when, and why not where not. Changes nothing."""
     hub = hub_of(request)
-    spec, notices = read_request(data)
+    spec, notices = read_request(data, hub.catalogue)
     return await quotes.quote(hub, request.user.organisation_id, spec, notices, hub.clock())
 
 
@@ -98,7 +103,7 @@ async def submit_jobs(request: Request[Actor, Any, Any], data: Submission) -> Su
     specs: list[JobSpec] = []
     notices: list[Notice] = []
     for item in data.jobs:
-        spec, found = read_request(item)
+        spec, found = read_request(item, hub.catalogue)
         if any(notice.code == "LOCAL_WORKDIR" for notice in found):
             allowed = "a folder that was uploaded: pack it, PUT it to /v1/blobs and send its SHA-256 as workdir_sha256"
             raise InvalidInput("workdir", "a local path", allowed, code="LOCAL_WORKDIR")
@@ -245,4 +250,17 @@ async def cancel(request: Request[Actor, Any, Any], reference: str) -> dict[str,
     return {"state": state}
 
 
-ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel]
+@post("/v1/jobs/{reference:str}/abandon", opt={"may": ADMIN}, status_code=200)
+async def abandon(request: Request[Actor, Any, Any], reference: str, data: GivingUp) -> GivenUp:
+    """Gives up a job's attempt at a silent centre: it recovers elsewhere, or is cancelled if it was asked to be."""
+    hub = hub_of(request)
+    async with hub.db.transaction(snapshot=True) as tx:
+        job_id: UUID = (await find_job(tx, request.user, reference))["id"]
+    call = await call_of(request)
+    given_up = await lost.abandon_job(hub.db, hub.catalogue, request.user, job_id, data.reason, call, hub.clock())
+    hub.news.set()
+    hub.bell(given_up.centre_id).set()
+    return given_up
+
+
+ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel, abandon]

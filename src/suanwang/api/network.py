@@ -9,7 +9,7 @@ from litestar import Request, delete, get, post
 
 from suanwang import __version__
 from suanwang.api.access import ADMIN, ANYBODY, OPERATORS, PUBLIC, TENANTS, TOKEN_ISSUERS, call_of, hub_of
-from suanwang.control import network
+from suanwang.control import lost, network
 from suanwang.control.inventory import differences
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
@@ -21,6 +21,8 @@ from suanwang.units import MIB_PER_GIB, SECONDS_PER_DAY
 from suanwang.wire import (
     Account,
     CentreLine,
+    GivenUp,
+    GivingUp,
     Health,
     Identity,
     IssuedToken,
@@ -43,7 +45,8 @@ async def health(request: Request[Any, Any, Any]) -> Health:
     async with hub.db.transaction(snapshot=True) as tx:
         held = await event.held_back(tx)
     held_back_s = 0 if held is None else max(0, hub.clock() - held.since_s)
-    return Health("up", __version__, "awake" if hub.brain else "starting", held_back_s)
+    brain = "awake" if hub.brain else "standby" if hub.standing_by else "starting"
+    return Health("up", __version__, brain, held_back_s)
 
 
 @get("/v1/me", opt={"may": ANYBODY})
@@ -144,9 +147,11 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
     )
     joining = network.Joining(new, pools)
     call = await call_of(request)
-    await network.join_centre(hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock())
+    joined = await network.join_centre(
+        hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock()
+    )
     hub.news.set()
-    return {"id": data.id}
+    return {"id": data.id, "state": "joined" if joined else "changed"}
 
 
 @get("/v1/centres", opt={"may": PUBLIC})
@@ -159,6 +164,12 @@ async def list_centres(request: Request[Any, Any, Any]) -> list[CentreLine]:
     return [_centre(record, [pool for pool in pools if pool.centre_id == record.centre.id], used) for record in records]
 
 
+def _state(record: CentreRecord) -> str:
+    if record.lost_s is not None:
+        return "lost"
+    return "unseen" if record.unseen else "drained" if record.drained else "seen"
+
+
 def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, int]]) -> CentreLine:
     c = record.centre
     return CentreLine(
@@ -169,7 +180,7 @@ def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, 
         latitude=c.latitude,
         longitude=c.longitude,
         organisation_id=record.organisation_id,
-        state="unseen" if record.unseen else "drained" if record.drained else "seen",
+        state=_state(record),
         seen_s=record.seen_s,
         agent_release=record.agent_release,
         driver=record.driver,
@@ -186,6 +197,7 @@ def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, 
             for pool in pools
         ],
         warnings=differences(pools, record.inventory),
+        lost_s=record.lost_s,
     )
 
 
@@ -207,6 +219,24 @@ async def _set_drained(request: Request[Actor, Any, Any], centre_id: str, *, dra
     return {"id": centre_id, "state": "drained" if drained else "resumed"}
 
 
+@post("/v1/centres/{centre_id:str}/lost", opt={"may": ADMIN}, status_code=200)
+async def declare_lost(request: Request[Actor, Any, Any], centre_id: str, data: GivingUp) -> GivenUp:
+    """A silent centre will not come back: its attempts are abandoned, their jobs recover elsewhere."""
+    hub = hub_of(request)
+    call = await call_of(request)
+    given_up = await lost.declare_lost(hub.db, hub.catalogue, request.user, centre_id, data.reason, call, hub.clock())
+    hub.news.set()
+    return given_up
+
+
+@post("/v1/centres/{centre_id:str}/rejoin", opt={"may": OPERATORS}, status_code=200)
+async def rejoin(request: Request[Actor, Any, Any], centre_id: str) -> dict[str, str]:
+    """A lost centre that came back is taken up again."""
+    hub = hub_of(request)
+    await lost.rejoin(hub.db, request.user, centre_id, await call_of(request), hub.clock())
+    return {"id": centre_id, "state": "rejoined"}
+
+
 ROUTES = [
     health,
     me,
@@ -219,4 +249,6 @@ ROUTES = [
     list_centres,
     drain,
     resume,
+    declare_lost,
+    rejoin,
 ]

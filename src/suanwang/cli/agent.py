@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from suanwang.cli.options import with_examples
+from suanwang.cli.profile import check_token, check_url
 from suanwang.cli.screen import Screen, write_json
 from suanwang.cli.session import JsonOption, ProfileOption, current_profile, run
 from suanwang.cli.up import log_to_stderr
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 HELP = with_examples(
     _("Run a centre's agent, until Ctrl-C. It only calls out; jobs run on when it ends."),
-    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc",
+    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc --out zgc.token",
     "suanwang agent --centre zgc.yaml --token-file zgc.token --url http://hub:7700",
 )
 
@@ -78,7 +79,9 @@ def agent(
 
 def _line(url: str | None, token_file: Path | None, profile: str | None) -> tuple[str, str]:
     """Where the hub is, and the token. Raises Unauthenticated if there is none, Refused for an unknown profile."""
-    token = token_file.read_text("utf-8").strip() if token_file else None
+    token = check_token(token_file.read_text("utf-8", "replace").strip(), "--token-file") if token_file else None
+    if url is not None:
+        check_url(url, "--url")
     if url is None or token is None:
         chosen = current_profile(profile)
         url, token = url or chosen.url, token or chosen.token

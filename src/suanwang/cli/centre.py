@@ -1,4 +1,4 @@
-"""`suanwang centre`: list, show, add, drain, resume."""
+"""`suanwang centre`: list, show, add, drain, resume, declare-lost, rejoin."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from suanwang.cli.options import with_examples
+from suanwang.cli.joblines import counts_line
+from suanwang.cli.options import GiveUpReason, with_examples
 from suanwang.cli.screen import pairs, plain, table
 from suanwang.cli.session import Session, hub_command
 from suanwang.errors import NotFound
@@ -25,6 +26,12 @@ ADD_HELP = with_examples(
     _("Let a centre join with its offer, or change the offer of one that is there."),
     'suanwang organisation add zgc-org --name "Zhongguancun" --kind centre',
     "suanwang centre add zgc.yaml --organisation zgc-org",
+)
+
+LOST_HELP = with_examples(
+    _("Give up a silent centre that will not come back: its jobs recover elsewhere, those being cancelled are over."),
+    'suanwang centre declare-lost zgc --reason "the building burnt down"',
+    after=_("What its agent says later of these attempts is refused; it gets no jobs before `suanwang centre rejoin`."),
 )
 
 
@@ -59,9 +66,11 @@ async def add(
         who = await session.hub.me()
         organisation = who.organisation_id if who.role is Role.CENTRE_OPERATOR else None
     new = read_centre_file(text_of(file), organisation_id=organisation)
-    await session.hub.join_centre(new)
+    joined = await session.hub.join_centre(new)
     chips = sum(node.chips for pool in new.pools for node in pool.nodes)
-    sentence = _("{centre} has joined with {pools} pools and {chips} chips; it is unseen until its agent calls")
+    sentence = _("{centre} is changed: it offers {pools} pools and {chips} chips")
+    if joined:
+        sentence = _("{centre} has joined with {pools} pools and {chips} chips; it is unseen until its agent calls")
     text = sentence.format(centre=named(new.name, new.name_zh), pools=len(new.pools), chips=chips)
     session.screen.show(new, lambda: plain(text))
 
@@ -78,6 +87,24 @@ async def resume(session: Session, centre: CentreId) -> None:
     await session.hub.resume(centre)
     text = _("{centre} takes new jobs again").format(centre=centre)
     session.screen.show({"centre": centre, "drained": False}, lambda: plain(text))
+
+
+@hub_command(centre_app, "declare-lost", help=LOST_HELP)
+async def declare_lost(session: Session, centre: CentreId, reason: GiveUpReason) -> None:
+    given_up = await session.hub.declare_lost(centre, reason)
+    sentence = _("{centre} is declared lost; attempts given up: {count}").format(centre=centre, count=given_up.attempts)
+    lines = [
+        sentence,
+        *([_("their jobs: {states}").format(states=counts_line(given_up.states))] if given_up.states else []),
+    ]
+    session.screen.show(given_up, lambda: plain("\n".join(lines)))
+
+
+@hub_command(centre_app, "rejoin", help=_("Take up a lost centre again: it gets jobs as soon as its agent calls."))
+async def rejoin(session: Session, centre: CentreId) -> None:
+    await session.hub.rejoin(centre)
+    text = _("{centre} is taken up again; it is unseen until its agent calls").format(centre=centre)
+    session.screen.show({"centre": centre, "rejoined": True}, lambda: plain(text))
 
 
 def centre_table(centres: "Sequence[CentreLine]") -> "RenderableType":
@@ -122,6 +149,7 @@ def centre_view(centre: "CentreLine") -> "RenderableType":
             (_("organisation"), centre.organisation_id),
             (_("state"), word(centre.state)),
             (_("last seen"), instant(centre.seen_s)),
+            *([(_("declared lost at"), instant(centre.lost_s))] if centre.lost_s is not None else []),
             (_("agent"), centre.agent_release or NOTHING),
             (_("driver"), centre.driver or NOTHING),
         ]

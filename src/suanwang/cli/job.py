@@ -1,11 +1,11 @@
-"""`suanwang job`: list, show, logs, cancel, explain."""
+"""`suanwang job`: list, show, logs, cancel, abandon, explain."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suanwang.cli.joblines import counts_line, job_table
-from suanwang.cli.options import Reference, with_examples
+from suanwang.cli.options import GiveUpReason, Reference, with_examples
 from suanwang.cli.screen import plain
 from suanwang.cli.session import Session, hub_command
 from suanwang.i18n import _
@@ -39,6 +39,11 @@ LOGS_HELP = with_examples(
 SHOW_HELP = _("Show a job and its receipt: what it asked for, its attempts, usage, charges, and who bears them.")
 EXPLAIN_HELP = _("Say in words why a job is where it is, why not elsewhere, and why not yet.")
 CANCEL_HELP = _("Cancel a job. A waiting job ends at once; a running one when its centre confirms.")
+
+ABANDON_HELP = with_examples(
+    _("Give up the attempt of a job at a silent centre: it recovers elsewhere, or is cancelled if it was asked to be."),
+    'suanwang job abandon 12 --reason "the node is gone for weeks"',
+)
 
 
 @hub_command(job_app, "list", help=LIST_HELP)
@@ -94,6 +99,13 @@ async def cancel(session: Session, job: Reference) -> None:
     state = await session.hub.cancel(job)
     sentence = _("job {job}: {state}").format(job=job, state=word(state))
     session.screen.show({"job": job, "state": state}, lambda: plain(sentence))
+
+
+@hub_command(job_app, "abandon", help=ABANDON_HELP)
+async def abandon(session: Session, job: Reference, reason: GiveUpReason) -> None:
+    given_up = await session.hub.abandon(job, reason)
+    sentence = _("job {job}: {state}").format(job=job, state=counts_line(given_up.states))
+    session.screen.show(given_up, lambda: plain(sentence))
 
 
 @hub_command(job_app, "explain", help=EXPLAIN_HELP)

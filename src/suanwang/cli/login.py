@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from suanwang.cli.options import with_examples
-from suanwang.cli.profile import DEFAULT_PROFILE, Profile, write_profile
+from suanwang.cli.profile import DEFAULT_PROFILE, Profile, check_token, check_url, write_profile
 from suanwang.cli.screen import Screen, pairs
 from suanwang.cli.session import JsonOption, Session, hub_command, run
 from suanwang.errors import InvalidInput
@@ -34,6 +34,7 @@ def login(
     async def at_work() -> None:
         from suanwang.client import Client
 
+        check_url(url)
         token = _read_token(token_stdin)
         async with Client(url, token) as hub:
             who = await hub.me()
@@ -49,9 +50,9 @@ def login(
 def _read_token(from_stdin: bool) -> str:
     """Never from the command line, where every user of the machine could read it. Raises InvalidInput."""
     token = (sys.stdin.readline() if from_stdin else typer.prompt(_("token"), hide_input=True, err=True)).strip()
-    if not token or not token.isascii() or not token.isprintable():
+    if not token:
         raise InvalidInput("token", "…", _("the token on the first line of standard input"))
-    return token
+    return check_token(token)
 
 
 def add_whoami(app: typer.Typer) -> None:

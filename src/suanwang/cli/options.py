@@ -81,6 +81,9 @@ UseName = Literal["training", "inference", "application"]
 
 TaskFile = Annotated[Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help=_("Task file (SkyPilot)."))]
 Reference = Annotated[str, typer.Argument(metavar="JOB", help=_("Id, start of the id, number or name of a job."))]
+GiveUpReason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help=_("Why; it is kept, and shown to the owners of the jobs."))
+]
 Yuan = Annotated[
     int, typer.Argument(metavar="YUAN", parser=read_with(positive_fen), help=_("Amount in yuan, like 1200 or 0.05."))
 ]

@@ -7,10 +7,12 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from suanwang.errors import InvalidInput, Refused
 
 DEFAULT_PROFILE = "default"
+URL_FORM = "an address like http://127.0.0.1:7700 or https://hub.example.org"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
 
@@ -20,6 +22,25 @@ class Profile:
 
     url: str
     token: str | None
+
+
+def check_url(url: str, field: str = "url") -> str:
+    """Raises InvalidInput for what can be no hub's address."""
+    try:
+        parts = urlsplit(url)
+        sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        sound = False
+    if not sound or not url.isprintable() or any(character.isspace() for character in url):
+        raise InvalidInput(field, url, URL_FORM, code="BAD_HUB_URL")
+    return url
+
+
+def check_token(token: str, field: str = "token") -> str:
+    """Raises InvalidInput, which does not repeat it, for what can be no token and no HTTP header."""
+    if not token.isascii() or not token.isprintable() or any(character.isspace() for character in token):
+        raise InvalidInput(field, "…", "one line of ASCII characters, as it was issued", code="BAD_TOKEN")
+    return token
 
 
 def profile_file(home: Path, name: str) -> Path:
@@ -38,12 +59,13 @@ def read_profile(home: Path, name: str) -> Profile:
     path = profile_file(home, name)
     try:
         found = json.loads(path.read_text("utf-8"))
-        return Profile(str(found["url"]), str(found["token"]) if found.get("token") else None)
+        token = found.get("token")
+        return Profile(check_url(str(found["url"])), check_token(str(token)) if token else None)
     except FileNotFoundError:
         known = ", ".join(known_profiles(home)) or "-"
         message = f"there is no profile {name}; known here: {known}"
         raise Refused(message, code="NO_PROFILE", profile=name, known=known) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, InvalidInput) as error:
         message = f"the profile {path} cannot be read ({error}); log in again"
         raise Refused(message, code="BAD_PROFILE", path=str(path)) from None
 
@@ -70,13 +92,14 @@ def choose_profile(home: Path, name: str | None, environment: Mapping[str, str],
     """The profile named on the command line; else SUANWANG_URL and SUANWANG_TOKEN; else SUANWANG_PROFILE; else
     `default`; where nothing was ever stored, this machine's own hub without a token.
 
-    Raises Refused if a profile that was named is not there.
+    Raises Refused if a profile that was named is not there, InvalidInput for an address or a token that can be none.
     """
     if name is not None:
         return read_profile(home, name)
     url, token = environment.get("SUANWANG_URL"), environment.get("SUANWANG_TOKEN")
     if url or token:
-        return Profile(url or default_url, token or None)
+        checked = None if not token else check_token(token.strip(), "SUANWANG_TOKEN")
+        return Profile(check_url(url, "SUANWANG_URL") if url else default_url, checked)
     named = environment.get("SUANWANG_PROFILE")
     if not named and not profile_file(home, DEFAULT_PROFILE).exists():
         return Profile(default_url, None)

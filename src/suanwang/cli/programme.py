@@ -71,7 +71,7 @@ async def fund(
 def programme_table(lines: "Sequence[ProgrammeLine]") -> "RenderableType":
     amounts = (_("granted at once up to"), _("budget left"), _("granted"))
     columns = (_("programme"), _("name"), _("issuer"), _("agency"), _("money"), *amounts, _("rules"))
-    made = table("", columns, right=amounts, wrap=(_("name"), _("issuer"), _("money")))
+    made = table("", columns, right=amounts, wrap=(_("programme"), _("name"), _("issuer"), _("agency"), _("money")))
     for line in lines:
         made.add_row(
             line.id,

@@ -115,9 +115,16 @@ def table(title: str, columns: Sequence[str], right: Sequence[str] = (), wrap: S
         justify: Literal["left", "right"] = "right" if name in right else "left"
         if name in wrap:
             made.add_column(name, justify=justify, overflow="fold", min_width=LEAST_WORDS)
-        else:  # a heading of two words takes two lines, so that it is not wider than what stands below
-            made.add_column(name.replace(" ", "\n"), justify=justify, no_wrap=True)
+        else:
+            made.add_column(in_two_lines(name), justify=justify, no_wrap=True)
     return made
+
+
+def in_two_lines(heading: str) -> str:
+    """A heading of several words takes two lines, so that it is hardly wider than what stands below."""
+    words = heading.split(" ")
+    splits = [(" ".join(words[:i]), " ".join(words[i:])) for i in range(1, len(words))]
+    return "\n".join(min(splits, key=lambda lines: max(map(len, lines)), default=(heading,)))
 
 
 def plain(text: object) -> str:

@@ -1,5 +1,7 @@
 """`suanwang token`: who may speak for whom."""
 
+import os
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
@@ -7,6 +9,7 @@ import typer
 from suanwang.cli.options import read_with, with_examples
 from suanwang.cli.profile import Profile, write_profile
 from suanwang.cli.session import Session, hub_command
+from suanwang.errors import InvalidInput
 from suanwang.i18n import _
 from suanwang.settings import read_settings
 from suanwang.units import duration_s
@@ -24,7 +27,7 @@ RoleName = Literal[
 ISSUE_HELP = with_examples(
     _("Issue a token for a role of an organisation. The secret is shown this once."),
     "suanwang token issue --organisation acme --role tenant_admin --save-profile acme",
-    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc > zgc.token",
+    "suanwang token issue --organisation zgc-org --role centre_agent --centre zgc --out zgc.token",
 )
 
 
@@ -44,20 +47,48 @@ async def issue(
     save_profile: Annotated[
         str | None, typer.Option("--save-profile", metavar="NAME", help=_("Store it as a profile; do not print it."))
     ] = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", metavar="FILE", help=_("Write it to a new file that only you can read; do not print it.")
+        ),
+    ] = None,
 ) -> None:
     from suanwang.domain.tenant import Role
     from suanwang.wire import NewToken
 
-    issued = await session.hub.issue_token(
-        NewToken(organisation_id=organisation, role=Role(role), centre_id=centre, label=label, valid_for_s=valid_for)
-    )
+    if save_profile is not None and out is not None:
+        raise typer.BadParameter(_("--save-profile or --out, not both"))
+    # Before a token is issued that could then be stored nowhere.
+    place = None if out is None else _new_file(out)
+    new = NewToken(organisation_id=organisation, role=Role(role), centre_id=centre, label=label, valid_for_s=valid_for)
+    try:
+        issued = await session.hub.issue_token(new)
+    except BaseException:
+        if out is not None:
+            out.unlink()
+        raise
     session.screen.note(_("token {token} of {organisation}").format(token=issued.token_id, organisation=organisation))
+    if place is not None and out is not None:
+        with os.fdopen(place, "w", encoding="utf-8") as file:
+            file.write(f"{issued.secret}\n")
+        text = _("written to {path}, which only you can read").format(path=out)
+        session.screen.show({"token_id": issued.token_id, "path": str(out)}, lambda: text)
+        return
     if save_profile is None:
         session.screen.show(issued, lambda: issued.secret)
         return
     path = write_profile(read_settings().home, save_profile, Profile(session.profile.url, issued.secret))
     text = _("stored as profile {profile} in {path}").format(profile=save_profile, path=path)
     session.screen.show({"token_id": issued.token_id, "profile": save_profile, "path": str(path)}, lambda: text)
+
+
+def _new_file(path: Path) -> int:
+    """Readable by its owner alone from the first moment. Raises InvalidInput."""
+    try:
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        raise InvalidInput("--out", path, _("a new file here ({said})").format(said=error.strerror)) from None
 
 
 @hub_command(token_app, "revoke", help=_("End a token at once."))

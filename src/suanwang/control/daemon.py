@@ -25,6 +25,7 @@ from suanwang.errors import Conflict, SuanwangError, Unreachable
 from suanwang.protocol import LogChunk, LogRequest
 from suanwang.store import event
 from suanwang.store.db import Database
+from suanwang.store.seat import seat
 from suanwang.units import SECONDS_PER_DAY
 from suanwang.wire import SubmittedJob
 
@@ -77,7 +78,7 @@ class SubmissionDesk:
     came: asyncio.Event = field(default_factory=asyncio.Event)
 
     def submit(self, submission: Submission) -> "asyncio.Future[list[SubmittedJob]]":
-        """The answer to one call, once it is durable. Raises what `control.submit.submit_jobs` raises."""
+        """The answer to one call, once it is durable. Raises what it was refused for."""
         future: asyncio.Future[list[SubmittedJob]] = asyncio.get_running_loop().create_future()
         self.waiting.append((submission, future))
         self.came.set()
@@ -114,6 +115,8 @@ class Hub:
     unseen_after_s: int
     policy: Policy = LIVE_POLICY
     brain: Brain | None = None
+    standing_by: bool = False
+    """Another hub on the same database decides."""
     news: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when there may be something to decide."""
     orders: dict[str, asyncio.Event] = field(default_factory=dict)
@@ -164,8 +167,31 @@ async def run(hub: Hub) -> None:
 
 
 async def _think(hub: Hub) -> None:
-    """The brain: awake while the database answers, rebuilt from it after any trouble."""
+    """The brain: awake while the database answers and no other hub decides; else it stands by."""
     while True:
+        try:
+            async with seat(hub.db.url, lambda: _stand_by(hub)) as ours:
+                if hub.standing_by:
+                    log.warning("the hub that decided is silent: this one decides now")
+                hub.standing_by = False
+                await _decide(hub, ours)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # without the database nothing is decided; it is asked again
+            _tell(error, "the brain cannot take its seat")
+        hub.brain = None
+        await asyncio.sleep(PAUSE_AFTER_TROUBLE_S)
+
+
+def _stand_by(hub: Hub) -> None:
+    if not hub.standing_by:
+        log.warning("another hub decides for this network: this one stands by, and takes over when that is silent")
+    hub.standing_by = True
+
+
+async def _decide(hub: Hub, ours: Callable[[], bool]) -> None:
+    """While the seat is ours. The brain is rebuilt from the database after any trouble."""
+    while ours():
         try:
             if hub.brain is None:
                 hub.brain = await awaken(hub.db, hub.catalogue, hub.clock())
@@ -180,6 +206,8 @@ async def _think(hub: Hub) -> None:
         except Exception as error:  # whatever went wrong, the records are right: think anew from them
             hub.brain = None
             _tell(error, "the brain starts anew")
+            if isinstance(error, Conflict) and error.code == "BRAIN_REPLACED":
+                return
             await asyncio.sleep(PAUSE_AFTER_TROUBLE_S)
 
 

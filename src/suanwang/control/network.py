@@ -135,8 +135,8 @@ class Joining:
 
 async def join_centre(
     db: Database, catalogue: Catalogue, actor: Actor, joining: Joining, organisation_id: str, call: Call, now_s: int
-) -> None:
-    """A centre joins with its offer, or changes it. Unseen until its agent speaks.
+) -> bool:
+    """A centre joins with its offer, or changes it. Unseen until its agent speaks. Returns whether it is new.
 
     A node keeps its name and at least the chips that live attempts have on it: were it taken away, renamed or shrunk
     under them, its chips would be offered a second time under another name. Drain the centre, or let the jobs end, and
@@ -160,10 +160,14 @@ async def join_centre(
         catalogue.chip(pool.chip_id)
     if actor.role is Role.CENTRE_OPERATOR and organisation_id != actor.organisation_id:
         raise NotAllowed("an operator changes centres of its own organisation")
+    if actor.role is Role.CENTRE_OPERATOR and "on_list" in new.provider_facts:
+        await _require_listed(db, new)
     async with db.transaction() as tx:
-        if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
-            return
-        if not await centre.insert_centre(tx, new, organisation_id, now_s):
+        repeated = await answer.earlier(tx, call, dict[str, bool], now_s)
+        if repeated is not None:
+            return repeated.get("joined", True)
+        joined = await centre.insert_centre(tx, new, organisation_id, now_s)
+        if not joined:
             known = await centre.centre(tx, new.id)
             if known.organisation_id != organisation_id:
                 raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
@@ -172,8 +176,23 @@ async def join_centre(
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
             await _require_room_for_live(tx, pool)
         news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in joining.pools]
-        await event.append(tx, now_s, actor.token_id, [NewEvent("centre_joined", centre_id=new.id), *news])
-        await answer.remember(tx, call, {})
+        kind = "centre_joined" if joined else "centre_changed"
+        await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=new.id), *news])
+        await answer.remember(tx, call, {"joined": joined})
+    return joined
+
+
+async def _require_listed(db: Database, new: Centre) -> None:
+    """A list of providers opens the purse of a programme: nobody puts itself on one."""
+    async with db.transaction() as tx:
+        known = {record.centre.id: record.centre for record in await centre.centres(tx)}
+    if new.id not in known or known[new.id].provider_facts.get("on_list") != new.provider_facts["on_list"]:
+        raise NotAllowed(
+            "on which lists a centre is (centre.provider.on_list) is for the administrator of the network to say, "
+            "who adds the centre",
+            code="LIST_IS_NOT_YOURS",
+            field="centre.provider.on_list",
+        )
 
 
 async def _require_room_for_live(tx: Connection, pool: Pool) -> None:

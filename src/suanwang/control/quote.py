@@ -25,6 +25,8 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
     async with hub.db.transaction(snapshot=True) as tx:
         means = (await read_means(tx, hub.market, [tenant_id]))[tenant_id]
         records = {record.centre.id: record for record in await centre.centres(tx)}
+    if hub.brain is None and hub.standing_by:
+        raise Unreachable("another hub decides for this network; ask that one", code="BRAIN_STANDS_BY")
     if hub.brain is None:
         raise Unreachable("the brain is starting; ask again in a second", code="BRAIN_STARTING")
     outlooks = {outlook.pool_id: outlook for outlook in outlook_of(hub.brain.state, hub.policy, now_s, ask)}

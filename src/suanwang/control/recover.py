@@ -8,7 +8,7 @@ from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint, le
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue
-from suanwang.domain.job import CENTRE_CAUSES, COMPUTE_KIND, JobState, JobStep
+from suanwang.domain.job import CENTRE_CAUSES, COMPUTE_KIND, Cause, JobState, JobStep
 from suanwang.domain.ledger import CASH, programme_asset
 from suanwang.domain.voucher import usable
 from suanwang.errors import InsufficientValue
@@ -37,7 +37,7 @@ async def recover(
         news = NewEvent("job_ended", str(record.id), one.now.number, body={"state": JobState.FAILED, **reason})
         return changed(record, job_rules.after(record.state, JobStep.FAIL), reason, ended_s=now_s), news
     checkpoint, centre_id = one.now.checkpoint, one.now.centre_id
-    if checkpoint is None:
+    if checkpoint is None or one.now.cause is Cause.ABANDONED:  # what lies there alone is given up with it
         checkpoint, found_at = await last_checkpoint(tx, record.id)
         centre_id = found_at or centre_id
     # A checkpoint that was not uploaded cannot travel.

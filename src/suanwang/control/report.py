@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from suanwang.domain.job import PHASE_RANK, Phase
+from suanwang.domain.job import PHASE_RANK, Cause, Phase
 from suanwang.domain.metering import Interval, new_usage
 from suanwang.protocol import Checkpoint, RefusedReport, Report
 from suanwang.store.attempt import AttemptRecord, Observed
@@ -77,6 +77,7 @@ def _sound(report: Report) -> bool:
         and all(0 < t < MAX_INSTANT_S for t in times)
         and all(number is None or abs(number) < 2**31 for number in (report.exit_code, report.signal))
         and ended == (report.cause is not None)
+        and report.cause is not Cause.ABANDONED
         and ended == (report.ended_s is not None)
         and (report.started_s is not None or report.phase in (Phase.PLACED, Phase.STARTING, Phase.UNKNOWN, Phase.ENDED))
         and (report.started_s is None or report.ended_s is None or report.started_s <= report.ended_s)

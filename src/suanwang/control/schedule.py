@@ -10,7 +10,7 @@ from msgspec import Raw
 
 from suanwang.control import meter, preempt
 from suanwang.domain.centre import Catalogue, Pool
-from suanwang.domain.job import JobSpec, JobState
+from suanwang.domain.job import Cause, JobSpec, JobState
 from suanwang.domain.scheduling import calendar
 from suanwang.domain.scheduling import events as happened
 from suanwang.domain.scheduling.decisions import BookingAnswer, Decision, Placed, Preempted, Waiting, WindowAnswer
@@ -40,7 +40,7 @@ ABOUT_CALENDAR: Mapping[str, Callable[[str], Event]] = MappingProxyType(
         "maintenance_removed": lambda body: calendar.WindowRemoved(from_json(body, dict[str, str])["id"]),
     }
 )
-KINDS_WITH_BODY = ["job_submitted", "job_recovered", "pool_set", *ABOUT_CALENDAR]
+KINDS_WITH_BODY = ["job_submitted", "job_recovered", "job_unpinned", "pool_set", *ABOUT_CALENDAR]
 """What `_events` reads the body of."""
 
 
@@ -194,11 +194,13 @@ async def _queued_again(
 
 
 async def last_checkpoint(tx: Connection, job_id: UUID) -> tuple[Checkpoint | None, str | None]:
-    """The newest checkpoint of a job's attempts, and the centre where it was made."""
+    """The newest checkpoint of a job's attempts that can be had, and the centre where it was made."""
     for row in reversed(await attempts.of_job(tx, job_id)):
-        text = row["checkpoint"] or row["resume_from"]
-        if text:
-            return from_json(text, Checkpoint), row["centre_id"]
+        given_up = row["lost_s"] is not None or row["cause"] == Cause.ABANDONED
+        for text in filter(None, (row["checkpoint"], row["resume_from"])):
+            found = from_json(text, Checkpoint)
+            if found.blob_sha256 is not None or not given_up:
+                return found, row["centre_id"]
     return None, None
 
 
@@ -228,6 +230,12 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:  # noqa: PLR0911 - a
             if news.resume_from is not None:
                 brain.resume[news.ask.job_id] = news.resume_from
             return [happened.JobQueued(news.ask, row.at_s)]
+        case "job_unpinned":
+            news = from_json(row.body, QueuedBody)
+            brain.resume.pop(news.ask.job_id, None)
+            if news.resume_from is not None:
+                brain.resume[news.ask.job_id] = news.resume_from
+            return [happened.JobWithdrawn(news.ask.job_id), happened.JobQueued(news.ask, row.at_s)]
         case "job_withdrawn" if row.job_id:
             return [happened.JobWithdrawn(row.job_id)]
         case "attempt_started" if row.job_id and row.attempt:
@@ -248,7 +256,7 @@ def _events(brain: Brain, row: StoredEvent) -> list[Event]:  # noqa: PLR0911 - a
 
 @dataclass(frozen=True, slots=True)
 class QueuedBody:
-    """Body of `job_submitted` and `job_recovered`: all that a replay needs."""
+    """Body of `job_submitted`, `job_recovered` and `job_unpinned`: all that a replay needs."""
 
     ask: Ask
     resume_from: Checkpoint | None = None

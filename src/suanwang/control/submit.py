@@ -128,19 +128,6 @@ class Submission:
     call: Call
 
 
-async def submit_jobs(
-    db: Database, catalogue: Catalogue, actor: Actor, specs: Sequence[JobSpec], call: Call, now_s: int
-) -> list[SubmittedJob]:
-    """All of the jobs, or none: checked, their value held (voucher first, cash second), queued.
-
-    Raises InvalidInput, Refused (no pool could run it), InsufficientValue, Conflict (idempotency key).
-    """
-    (outcome,) = await submit_together(db, catalogue, Market(), [Submission(actor, specs, call)], now_s)
-    if isinstance(outcome, Refused):
-        raise outcome
-    return outcome
-
-
 async def submit_together(
     db: Database,
     catalogue: Catalogue,
@@ -151,7 +138,9 @@ async def submit_together(
 ) -> list[list[SubmittedJob] | Refused]:
     """Several calls in one transaction: one commit for all of them, an answer for each. No key may be there twice.
 
-    A call that is refused leaves no trace and does not touch the others.
+    All jobs of a call, or none: checked, their value held (voucher first, cash second), queued. What a call is refused
+    for (InvalidInput, no pool could run it, InsufficientValue, Conflict) is its answer; it leaves no trace and does not
+    touch the others.
     """
     try:
         return await _submit(db, catalogue, market, submissions, now_s, quotas)

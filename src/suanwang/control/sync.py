@@ -74,7 +74,9 @@ async def take_reports(
         await event.append(tx, now_s, actor.token_id, news)
         sound, refused = sift(request.reports, offset_s, now_s)
         kept = await reports.kept(tx, centre_id)
-        seen, records = await _judge(tx, centre_id, [*kept, *sound], refused)
+        late: list[Report] = []
+        seen, records = await _judge(tx, centre_id, [*kept, *sound], refused, late)
+        await _note_over(tx, actor, late, now_s)
         told, failed = await _apply_all(tx, catalogue, actor, seen, records, now_s)
         await _keep_failed(tx, actor, failed, now_s)
         await _drop_kept(tx, actor, kept, failed, now_s)
@@ -102,19 +104,22 @@ async def _greet(
     tx: Connection, actor: Actor, centre_id: str, request: SyncRequest, offset_s: int, now_s: int
 ) -> list[NewEvent]:
     unchanged_s = None if request.unchanged_s is None else min(request.unchanged_s + offset_s, now_s)
-    was_unseen, agent_before, heard_s = await centre.record_contact(
+    before = await centre.record_contact(
         tx, centre_id, request.agent_id, now_s, unchanged_s, request.agent_release, request.driver
     )
-    news = [NewEvent("centre_seen", centre_id=centre_id)] if was_unseen else []
-    if agent_before not in (None, request.agent_id):
-        if heard_s is not None and now_s - heard_s < ONE_AGENT_FOR_S:
+    news = [NewEvent("centre_seen", centre_id=centre_id)] if before.was_unseen and before.lost_s is None else []
+    if before.lost_s is not None and (before.seen_s or 0) <= before.lost_s < now_s:
+        # It is told what to stop, and gets nothing new before somebody takes it up again.
+        news.append(NewEvent("lost_centre_heard", centre_id=centre_id))
+    if before.agent_id not in (None, request.agent_id):
+        if before.seen_s is not None and now_s - before.seen_s < ONE_AGENT_FOR_S:
             # Two agents with a journal each would start every job twice.
             raise Conflict(
                 f"another agent speaks for {centre_id}; stop it, or wait {ONE_AGENT_FOR_S} s after its last word",
                 code="ANOTHER_AGENT",
                 centre=centre_id,
             )
-        body = {"before": agent_before, "now": request.agent_id}
+        body = {"before": before.agent_id, "now": request.agent_id}
         news.append(NewEvent("agent_replaced", centre_id=centre_id, body=body))
     if request.inventory is not None:
         news += await _compare(tx, centre_id, request.inventory)
@@ -134,9 +139,10 @@ async def _compare(tx: Connection, centre_id: str, inventory: tuple[PoolReport, 
 
 
 async def _judge(
-    tx: Connection, centre_id: str, found: list[Report], refused: list[RefusedReport]
+    tx: Connection, centre_id: str, found: list[Report], refused: list[RefusedReport], late: list[Report]
 ) -> tuple[list[Seen], dict[UUID, JobRecord]]:
-    """The newest report of each attempt that adds something; what is not of this centre goes to `refused`.
+    """The newest report of each attempt that adds something; what is not of this centre goes to `refused`, what comes
+    after the network gave the attempt up to `late` as well.
 
     The jobs and attempts of the reports are locked; their jobs are returned too.
     """
@@ -156,6 +162,9 @@ async def _judge(
             refused.append(refusal_of(report, "UNKNOWN_ATTEMPT", "the hub placed no such attempt"))
         elif record.centre_id != centre_id:
             refused.append(refusal_of(report, "OTHER_CENTRE", "this attempt was placed at another centre"))
+        elif record.cause is Cause.ABANDONED:
+            refused.append(refusal_of(report, "STALE_ATTEMPT", "the network gave this attempt up; stop it"))
+            late.append(report)
         elif record.phase is not Phase.ENDED and report.sequence > record.sequence:
             seen.append(_after_leaving(record, report) if key in made_room else merged(record, report))
     return seen, job_records
@@ -164,6 +173,23 @@ async def _judge(
 def _after_leaving(record: AttemptRecord, report: Report) -> Seen:
     """The end of an attempt that the network told to leave: for its agent it was cancelled as any other."""
     return replace(merged(record, replace(report, cause=Cause.PREEMPTED)), made_room=True)
+
+
+async def _note_over(tx: Connection, actor: Actor, late: list[Report], now_s: int) -> None:
+    """What is said of abandoned attempts changes nothing but this: that they do not run any more."""
+    over = {(UUID(report.job_id), report.attempt): report for report in late if report.phase is Phase.ENDED}
+    if over:
+        news = [
+            NewEvent(
+                "abandoned_attempt_over",
+                str(key[0]),
+                key[1],
+                actor.centre_id,
+                {"cause": over[key].cause, "started_s": over[key].started_s, "ended_s": over[key].ended_s},
+            )
+            for key in await attempts.mark_over(tx, list(over), now_s)
+        ]
+        await event.append(tx, now_s, actor.token_id, news)
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,7 +243,7 @@ async def _apply_whole(
 ) -> bool:
     """All of these or none, as far as the database will say at the end of the transaction too."""
     async with tx.transaction():
-        news = await _apply(tx, catalogue, seen, records, now_s)
+        news = await apply(tx, catalogue, seen, records, now_s)
         await event.append(tx, now_s, actor.token_id, news)
         await check_now(tx)
     return bool(news)
@@ -246,9 +272,10 @@ async def _drop_kept(tx: Connection, actor: Actor, kept: list[Report], failed: l
         await event.append(tx, now_s, actor.token_id, news)
 
 
-async def _apply(
+async def apply(
     tx: Connection, catalogue: Catalogue, seen: list[Seen], records: dict[UUID, JobRecord], now_s: int
 ) -> list[NewEvent]:
+    """What is now known of some attempts, which are locked with their jobs: usage, charges, ends, recoveries."""
     await attempts.apply(tx, [one.observed for one in seen], now_s)
     await attempts.insert_usage(
         tx, [(one.observed.key, one.usage, one.now.chips) for one in seen if one.usage is not None], now_s
@@ -285,8 +312,8 @@ async def _job_step(
     if one.now.phase is not Phase.ENDED or one.now.cause is None:
         if started and number == record.attempts and record.state is JobState.PLACED:
             state = job_rules.after(record.state, JobStep.START)
-            reason: dict[str, object] = {"code": "RUNNING", "facts": {"centre": one.now.centre_id, "attempt": number}}
-            return changed(record, state, reason), events
+            facts = {"centre": one.now.centre_id, "attempt": number}
+            return changed(record, state, {"code": "RUNNING", "facts": facts}), events
         return None, events
     cause = one.now.cause
     ended = {
@@ -308,7 +335,8 @@ async def _job_step(
         record.state is JobState.CANCELLING,
         one.made_room,
     )
-    reason = {"code": cause.upper(), "facts": {"centre": one.now.centre_id, "attempt": number, **ended}}
+    facts = {"centre": one.now.centre_id, "attempt": number, **ended, "detail": one.observed.detail or None}
+    reason: dict[str, object] = {"code": cause.upper(), "facts": facts}
     if step is JobStep.RECOVER:
         change, told = await recover(tx, catalogue, record, one, reason, now_s)
         return change, [*events, told]

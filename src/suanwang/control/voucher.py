@@ -1,15 +1,16 @@
 """Programmes and claims: rules become answers, answers become vouchers."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
+from unicodedata import normalize
 from uuid import UUID
 
 import msgspec
 
 from suanwang.domain import movements
-from suanwang.domain.ledger import budget, identity
+from suanwang.domain.ledger import Transaction, budget, identity
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.tenant import Actor, require_tenant
 from suanwang.domain.voucher import (
@@ -19,10 +20,12 @@ from suanwang.domain.voucher import (
     ClaimStep,
     Contract,
     History,
+    OnExpiry,
     Outcome,
     Part,
     Programme,
     Provider,
+    VoucherTerms,
     assess,
     claim_after,
     day_of,
@@ -47,6 +50,7 @@ from suanwang.wire import ClaimAnswer, NewClaim, NewProgramme, Reason
 async def add_programme(db: Database, actor: Actor, new: NewProgramme, call: Call, now_s: int) -> str:
     """An agency's rules file becomes a programme. Raises InvalidInput naming the path of what is wrong in the file."""
     programme = read_programme(new.rules, new.rules_id)
+    _check_enforced(programme)
     if new.automatic_limit_fen < 0:
         raise InvalidInput("automatic_limit_fen", new.automatic_limit_fen, "0 or more fen")
     async with db.transaction() as tx:
@@ -62,6 +66,12 @@ async def add_programme(db: Database, actor: Actor, new: NewProgramme, call: Cal
         await event.append(tx, now_s, actor.token_id, [NewEvent("programme_added", body=body)])
         await answer.remember(tx, call, programme.id)
     return programme.id
+
+
+def _check_enforced(programme: Programme) -> None:
+    """Raises InvalidInput for a rule that no flow here follows: better no programme than one that does not hold."""
+    if not programme.voucher.divisible:
+        raise InvalidInput("voucher.divisible", False, "true: jobs are charged bit by bit, each bit from one voucher")
 
 
 async def fund(db: Database, actor: Actor, programme_id: str, amount_fen: int, call: Call, now_s: int) -> None:
@@ -128,8 +138,10 @@ async def _case(tx: Connection, programme: Programme, tenant_id: str, new: NewCl
         for one in providers
     }
     accepted = tuple(one for one in providers if not refused[one.id])
+    history = await _history(tx, programme, tenant_id, now_s)
+    contract_id = _contract_id(new.contract_id, history.claimed_contracts)
     contract = replace(
-        _convert({**new.facts, "id": new.contract_id, "parts": []}, Contract, "facts"),
+        _convert({**new.facts, "id": contract_id, "parts": []}, Contract, "facts"),
         parts=tuple(Part(part.kind, part.amount_fen) for part in new.parts),
         # A voucher is for the providers that the rules accept; only if there is none, their refusals are the answer.
         providers=accepted or tuple(providers),
@@ -137,8 +149,7 @@ async def _case(tx: Connection, programme: Programme, tenant_id: str, new: NewCl
         term_days=new.term_days,
         uses=new.uses,
     )
-    _check_contract(contract)
-    history = await _history(tx, programme, tenant_id, now_s)
+    _check_contract(contract, now_s)
     refused_centres = {centre_id: reasons for centre_id, reasons in refused.items() if reasons}
     return _Case(applicant, contract, history, [one.id for one in accepted], refused_centres)
 
@@ -155,7 +166,16 @@ async def _history(tx: Connection, programme: Programme, tenant_id: str, now_s: 
     )
 
 
-def _check_contract(contract: Contract) -> None:
+def _contract_id(text: str, known: Iterable[str]) -> str:
+    """One contract has one id, however its number is typed: with other spaces, in full width, in capitals."""
+    asked = " ".join(normalize("NFKC", text).split())
+    return next((one for one in known if one.casefold() == asked.casefold()), asked)
+
+
+def _check_contract(contract: Contract, now_s: int) -> None:
+    today = day_of(now_s)
+    if contract.signed_on is not None and contract.signed_on > today:
+        raise InvalidInput("signed_on", contract.signed_on.isoformat(), f"a day that has come, {today} at the latest")
     if not 1 <= len(contract.id) <= 200:
         raise InvalidInput("contract_id", contract.id, "1 to 200 characters")
     if contract.term_days is not None and not 0 < contract.term_days < 36_600:
@@ -216,7 +236,9 @@ async def _answer(
 ) -> ClaimAnswer:
     state = claim_after(ClaimState.DRAFT, ClaimStep.SUBMIT)
     state = claim_after(state, ClaimStep.VERIFY)
-    automatic = found.outcome is Outcome.GRANT and found.amount_fen <= automatic_limit_fen
+    # Of the year, not of one claim: a contract that is cut into many is still decided by a person.
+    granted_fen = case.history.claimed_year_fen + found.amount_fen
+    automatic = found.outcome is Outcome.GRANT and granted_fen <= automatic_limit_fen
     if automatic:
         state = claim_after(state, ClaimStep.GRANT)
     elif found.outcome is Outcome.REFUSE:
@@ -229,7 +251,7 @@ async def _answer(
             programme.id,
             tenant_id,
             state,
-            new.contract_id,
+            case.contract.id,
             case.contract,
             case.centre_ids,
             {"applicant": case.applicant, "contract": case.contract, "history": case.history, "on": day_of(now_s)},
@@ -377,19 +399,16 @@ async def _assess_again(tx: Connection, row: Any, amount_fen: int, now_s: int) -
 
 
 async def expire_vouchers(db: Database, now_s: int) -> int:
-    """What is left of vouchers past their end goes to the programme's expired account. Returns how many."""
+    """What is left of vouchers past their end expires, and is budget again where the rules say so. Returns how many."""
     async with db.transaction() as tx:
         ended = await voucher.ended_with_value(tx, now_s)
-        await post(
-            tx,
-            [
-                movements.expire(
-                    VoucherSource(str(row["id"]), row["programme_id"]), row["amount_fen"], now_s, "network"
-                )
-                for row in ended
-            ],
-            now_s,
-        )
+        moved: list[Transaction] = []
+        for row in ended:
+            source, fen = VoucherSource(str(row["id"]), row["programme_id"]), row["amount_fen"]
+            moved.append(movements.expire(source, fen, now_s, "network"))
+            if from_json(row["terms"], VoucherTerms).on_expiry is OnExpiry.RETURN_TO_PROGRAMME:
+                moved.append(movements.carry_over(source, fen, now_s, "network"))
+        await post(tx, moved, now_s)
         news = [
             NewEvent("voucher_expired", body={"voucher": str(row["id"]), "fen": row["amount_fen"]}) for row in ended
         ]

@@ -22,6 +22,10 @@ class Chip:
     aliases: tuple[str, ...] = ()
 
 
+LIKENESS = 0.7
+"""From this part of common letters on, a name may be another mistyped: `A10O` is near A100, `H9000` near nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Catalogue:
     """The chips that exist."""
@@ -45,10 +49,10 @@ class Catalogue:
         """
         found = self._by_name.get(_plain(written))
         if found is None:
-            names = sorted({name for chip in self.chips for name in (chip.id, *chip.aliases)})
-            near = get_close_matches(written.lower(), names, n=3, cutoff=0.4)
+            names = {_plain(name): name for chip in self.chips for name in (*chip.aliases, chip.id)}
+            near = [names[plain] for plain in get_close_matches(_plain(written), names, n=3, cutoff=LIKENESS)]
             hint = f"did you mean {', '.join(near)}?" if near else "`suanwang centre list` shows what centres offer"
-            raise InvalidInput(field, written, f"no such chip; {hint}", code="UNKNOWN_CHIP")
+            raise InvalidInput(field, written, hint, code="UNKNOWN_CHIP")
         return found
 
     def chip(self, chip_id: str) -> Chip:

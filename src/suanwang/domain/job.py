@@ -1,9 +1,11 @@
 """What a tenant asks for, and the life of a job and of its attempts."""
 
+import re
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Literal, get_args
+from urllib.parse import urlsplit
 
 from msgspec import Struct
 
@@ -21,6 +23,9 @@ MAX_BOOKING_LENGTH = 63
 PRIORITY_RANGE = (-1000, 1000)
 COMPUTE_KIND = "intelligent"
 """What a job consumes, in the words of voucher rules."""
+GIT_PLACES = "a repository as https://…, ssh://… or git@host:path"
+_GIT_PLACE = re.compile(r"(https?|ssh|git)://[^\s\x00-\x1f-][^\s\x00-\x1f]*|\w[\w.-]*@\w[\w.-]*:[^\s\x00-\x1f]+")
+_GIT_REF = re.compile(r"(?!-)[^\s\x00-\x1f\x7f]{1,256}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,9 +196,11 @@ class Cause(StrEnum):
     NODE_FAILED = "node_failed"
     NEVER_STARTED = "never_started"
     SETUP_FAILED = "setup_failed"
+    ABANDONED = "abandoned"
+    """The network gave it up, because nothing is heard of its centre; never reported by an agent."""
 
 
-CENTRE_CAUSES = frozenset({Cause.KILLED, Cause.PREEMPTED, Cause.NODE_FAILED, Cause.NEVER_STARTED})
+CENTRE_CAUSES = frozenset({Cause.KILLED, Cause.PREEMPTED, Cause.NODE_FAILED, Cause.NEVER_STARTED, Cause.ABANDONED})
 """Ends that are not the tenant's doing: the job recovers, and by default lost work is not billed."""
 
 
@@ -280,7 +287,30 @@ def _check_recovery(spec: JobSpec) -> None:
         raise InvalidInput("checkpoint_every_s", spec.checkpoint_every_s, f"0 to {MAX_WALLTIME_S} seconds")
 
 
+def check_git(workdir: GitWorkdir, where: str = "workdir") -> None:
+    """Refuse what no agent should hand to git: other ways than to clone, options in the place of names, secrets.
+
+    Raises InvalidInput; a password in the URL is not repeated in its message.
+    """
+    url, ref = workdir.url, workdir.ref
+    try:
+        parts = urlsplit(url)
+        has_secret = parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
+    except ValueError:
+        raise InvalidInput(f"{where}.url", url, GIT_PLACES) from None
+    if has_secret:
+        shown = f"{parts.scheme}://…@{parts.hostname}"
+        allowed = "a URL without user and password: the hub keeps no secrets"
+        raise InvalidInput(f"{where}.url", shown, allowed, code="SECRETS_REFUSED")
+    if not _GIT_PLACE.fullmatch(url):
+        raise InvalidInput(f"{where}.url", url, GIT_PLACES)
+    if ref is not None and not _GIT_REF.fullmatch(ref):
+        raise InvalidInput(f"{where}.ref", ref, "a branch, tag or commit as text; put digits in quotes")
+
+
 def _check_place(spec: JobSpec) -> None:
+    if isinstance(spec.workdir, GitWorkdir):
+        check_git(spec.workdir)
     check_within(spec.within)
     if spec.booking is not None and not 1 <= len(spec.booking) <= MAX_BOOKING_LENGTH:
         raise InvalidInput("booking", spec.booking, "the id of a booking")

@@ -133,6 +133,12 @@ def expire(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Tra
     return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
 
 
+def carry_over(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """What expired of a voucher is the programme's to grant again."""
+    legs = _legs((expired(source.programme_id), budget(source.programme_id), amount_fen))
+    return _transaction("carry_over", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
+
+
 def pay_centre(centre_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str) -> Transaction:
     """A settlement batch pays what is owed to a centre, asset by asset."""
     legs = _legs(*((payable(centre_id, asset), bank(asset), fen) for asset, fen in sorted(amounts_fen.items())))

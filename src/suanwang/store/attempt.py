@@ -173,8 +173,34 @@ async def want_stop(tx: Connection, keys: list[tuple[UUID, int]]) -> None:
     await tx.execute(_SQL["want_stop"], [job_id for job_id, _ in keys], [number for _, number in keys])
 
 
+async def order_stop(tx: Connection, keys: list[tuple[UUID, int]]) -> None:
+    """The same, also of those that were told before or are over for the hub."""
+    await tx.execute(_SQL["order_stop"], [job_id for job_id, _ in keys], [number for _, number in keys])
+
+
+async def mark_over(tx: Connection, keys: list[tuple[UUID, int]], now_s: int) -> list[tuple[UUID, int]]:
+    """Abandoned attempts whose agent says that they are over; returns those of which that is news."""
+    rows = await tx.fetch(_SQL["mark_over"], [job_id for job_id, _ in keys], [number for _, number in keys], now_s)
+    return [(row["job_id"], row["number"]) for row in rows]
+
+
+async def not_over(tx: Connection, centre_id: str) -> list[int]:
+    """Numbers of the jobs of which an abandoned attempt may still run at a centre."""
+    return [row["number"] for row in await tx.fetch(_SQL["not_over"], centre_id)]
+
+
+async def live_at(tx: Connection, centre_id: str) -> list[tuple[UUID, int]]:
+    return [(row["job_id"], row["number"]) for row in await tx.fetch(_SQL["live_at"], centre_id)]
+
+
+async def waiting_for_checkpoint(tx: Connection, centre_id: str) -> list[UUID]:
+    """Queued jobs with a checkpoint that was made at a centre and never uploaded."""
+    return [row["job_id"] for row in await tx.fetch(_SQL["waiting_for_checkpoint"], centre_id)]
+
+
 async def orders_since(tx: Connection, centre_id: str, version: int) -> list[Row]:
-    """Live attempts of a centre whose order changed in or after that transaction and is visible for certain."""
+    """Attempts of a centre, live or abandoned and not known to be over, whose order changed in or after that
+    transaction and is visible for certain."""
     return await tx.fetch(_SQL["orders_since"], centre_id, str(version))
 
 

@@ -26,6 +26,28 @@ class CentreRecord:
     driver: str
     inventory: tuple[PoolReport, ...] | None
     """What its agent last found behind the pools; None: it never said."""
+    lost_s: int | None
+    """Declared lost then: it stays unseen, whatever its agent says, until it is taken up again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """What was last heard of a centre, locked."""
+
+    unseen: bool
+    lost_s: int | None
+    seen_s: int | None
+    unchanged_s: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """How a centre stood before its agent spoke just now."""
+
+    was_unseen: bool
+    agent_id: str | None
+    seen_s: int | None
+    lost_s: int | None
 
 
 async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, now_s: int) -> bool:
@@ -115,14 +137,31 @@ async def set_drained(tx: Connection, centre_id: str, drained: bool) -> bool:
     return await tx.fetchrow(_SQL["set_drained"], centre_id, drained) is not None
 
 
+async def lock_contact(tx: Connection, centre_id: str) -> Contact:
+    """Until the transaction ends, its agent is not heard. Raises NotFound."""
+    row = await tx.fetchrow(_SQL["lock_contact"], centre_id)
+    if row is None:
+        raise NotFound(f"no centre {centre_id}", centre=centre_id)
+    return Contact(row["unseen"], row["lost_s"], row["seen_s"], row["unchanged_s"])
+
+
+async def set_lost(tx: Connection, centre_id: str, lost_s: int | None) -> None:
+    await tx.execute(_SQL["set_lost"], centre_id, lost_s)
+
+
+async def touch_pools(tx: Connection, centre_id: str) -> None:
+    """What is decided for them without knowing of this transaction does not hold."""
+    await tx.execute(_SQL["touch_pools"], centre_id)
+
+
 async def record_contact(
     tx: Connection, centre_id: str, agent_id: str, seen_s: int, unchanged_s: int | None, release: str, driver: str
-) -> tuple[bool, str | None, int | None]:
-    """Returns whether the centre was unseen before, which agent spoke for it before, and when."""
+) -> Heard:
+    """Raises NotFound."""
     row = await tx.fetchrow(_SQL["record_contact"], centre_id, agent_id, seen_s, unchanged_s, release, driver)
     if row is None:
         raise NotFound(f"no centre {centre_id}", centre=centre_id)
-    return row["unseen"], row["agent_id"], row["seen_before_s"]
+    return Heard(row["unseen"], row["agent_id"], row["seen_before_s"], row["lost_s"])
 
 
 async def set_inventory(tx: Connection, centre_id: str, inventory: tuple[PoolReport, ...]) -> None:
@@ -154,6 +193,7 @@ def _centre(row: Row) -> CentreRecord:
         row["agent_release"],
         row["driver"],
         row["inventory"] and from_json(row["inventory"], tuple[PoolReport, ...]),
+        row["lost_s"],
     )
 
 

@@ -3,9 +3,8 @@
 import math
 import re
 from typing import Any, get_args
-from urllib.parse import urlsplit
 
-from suanwang.domain.job import MAX_CHIPS_PER_NODE, GitWorkdir, Objective, Within
+from suanwang.domain.job import GIT_PLACES, MAX_CHIPS_PER_NODE, GitWorkdir, Objective, Within, check_git
 from suanwang.errors import InvalidInput
 from suanwang.taskfile.findings import close_to, path, shown
 from suanwang.units import fen_of_yuan, gib
@@ -23,7 +22,6 @@ _VOUCHER = re.compile(r"[^\s\x00-\x20]{1,64}")
 _BOOKING = re.compile(r"[a-z0-9][a-z0-9-]{0,62}")
 _CENTRE = re.compile(r"\w[\w.-]{0,63}")
 _ENV_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,255}", re.ASCII)
-_GIT_PLACE = re.compile(r"(https?|ssh|git)://[^\s\x00-\x1f]+|[\w.-]+@[\w.-]+:[^\s\x00-\x1f]+")
 _VISIBLE = re.compile(r"[^\s\x00-\x20]+")
 
 
@@ -259,21 +257,10 @@ def restarts(value: Any, where: str) -> int:
 
 def git_workdir(url: Any, ref: Any, where: str) -> GitWorkdir:
     """Raises InvalidInput; a password in the URL is not repeated in its message."""
-    url_path, ref_path = path(where, "url"), path(where, "ref")
-    if not isinstance(url, str) or not _GIT_PLACE.fullmatch(url):
-        raise InvalidInput(url_path, shown(url), "a repository as https://…, ssh://… or git@host:path")
-    try:
-        parts = urlsplit(url)
-        has_secret = parts.password is not None or (parts.scheme in ("http", "https") and parts.username is not None)
-    except ValueError:
-        raise InvalidInput(url_path, url, "a repository as https://…, ssh://… or git@host:path") from None
-    if has_secret:
-        raise InvalidInput(
-            url_path,
-            f"{parts.scheme}://…@{parts.hostname}",
-            "a URL without user and password: the hub keeps no secrets",
-            code="SECRETS_REFUSED",
-        )
-    if ref is not None and (not isinstance(ref, str) or not _VISIBLE.fullmatch(ref) or ref.startswith("-")):
-        raise InvalidInput(ref_path, shown(ref), "a branch, tag or commit as text; put digits in quotes")
-    return GitWorkdir(url, ref)
+    if not isinstance(url, str):
+        raise InvalidInput(path(where, "url"), shown(url), GIT_PLACES)
+    if ref is not None and not isinstance(ref, str):
+        raise InvalidInput(path(where, "ref"), shown(ref), "a branch, tag or commit as text; put digits in quotes")
+    found = GitWorkdir(url, ref)
+    check_git(found, where)
+    return found

@@ -1,5 +1,6 @@
 """A small network on a real database, for tests and benchmarks; everything goes through `control`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from itertools import count
@@ -8,11 +9,13 @@ from suanwang.catalogue import read_catalogue
 from suanwang.control import network, schedule, submit, sync
 from suanwang.control.daemon import LIVE_POLICY
 from suanwang.control.network import Joining
+from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain
 from suanwang.domain.centre import Catalogue, Centre, Node, Offer, Pool
 from suanwang.domain.job import JobSpec, Variant
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
+from suanwang.errors import Refused
 from suanwang.protocol import SyncReply
 from suanwang.store.answer import Call
 from suanwang.store.db import Database
@@ -105,7 +108,15 @@ class SmallNetwork:
         await network.join_centre(self.db, self.catalogue, ADMIN, joining, owner, self.call(ADMIN), self.now_s)
 
     async def submit(self, actor: Actor, *specs: JobSpec, key: str | None = None) -> list[SubmittedJob]:
-        return await submit.submit_jobs(self.db, self.catalogue, actor, specs, self.call(actor, key), self.now_s)
+        """As one call of a tenant. Raises what it is refused for."""
+        return await self.submit_call(actor, specs, self.call(actor, key))
+
+    async def submit_call(self, actor: Actor, specs: Sequence[JobSpec], call: Call) -> list[SubmittedJob]:
+        submission = submit.Submission(actor, specs, call)
+        (outcome,) = await submit.submit_together(self.db, self.catalogue, Market(), [submission], self.now_s)
+        if isinstance(outcome, Refused):
+            raise outcome
+        return outcome
 
     async def think(self) -> None:
         """The brain decides until it has nothing left to do."""

@@ -166,10 +166,27 @@ class CentreLine:
     longitude: float
     organisation_id: str
     state: str
-    """seen, unseen (silent: nothing else is known), drained"""
+    """seen, unseen (silent: nothing else is known), lost (given up by the network), drained"""
     seen_s: int | None
     agent_release: str
     driver: str
     pools: list[PoolLine]
     warnings: list[Reason] = field(default_factory=list)
     """Where what the agent finds differs from what the centre offers."""
+    lost_s: int | None = None
+    """Declared lost then."""
+
+
+class GivingUp(Request, frozen=True, kw_only=True):
+    """A centre, or the attempt of a job at a silent centre, is given up, for a reason that is kept."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """How many attempts were abandoned, and in which states their jobs are now."""
+
+    centre_id: str
+    attempts: int
+    states: dict[str, int]

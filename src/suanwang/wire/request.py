@@ -23,6 +23,6 @@ class Health:
     status: str
     release: str
     brain: str
-    """`awake`, or `starting`: it reads the records and decides nothing yet."""
+    """`awake`; `starting`: it reads the records and decides nothing yet; `standby`: another hub decides."""
     events_held_back_s: int
     """For how long new events wait for the oldest transaction of the whole PostgreSQL cluster; a moment is normal."""

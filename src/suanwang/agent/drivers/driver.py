@@ -13,6 +13,9 @@ from suanwang.agent.progress import ProgressSlice
 from suanwang.domain.job import Cause, Phase
 from suanwang.protocol import PoolReport, RunOrder
 
+BAD_JOB = "BAD_JOB"
+"""Code of a refusal to start what could run at no centre."""
+
 
 class AttemptKey(NamedTuple):
     """One attempt of one job."""

@@ -21,7 +21,7 @@ from typing import Any, Literal
 
 from suanwang.agent.config import PoolConfig
 from suanwang.agent.drivers import runner, workspace
-from suanwang.agent.drivers.driver import AttemptKey, LogSlice, Materials, Observation
+from suanwang.agent.drivers.driver import BAD_JOB, AttemptKey, LogSlice, Materials, Observation
 from suanwang.agent.files import open_regular
 from suanwang.agent.progress import ProgressSlice, read_progress
 from suanwang.domain.job import Cause, GitWorkdir, Phase
@@ -119,7 +119,7 @@ class LocalDriver:
             if not 0 <= order.chips_per_node <= nodes[name].chips:
                 raise InvalidInput("chips_per_node", order.chips_per_node, f"node {name} has {nodes[name].chips}")
         if isinstance(order.workdir, GitWorkdir) and (order.workdir.ref or "").startswith("-"):
-            raise InvalidInput("workdir.ref", order.workdir.ref, "a branch, tag or commit")
+            raise InvalidInput("workdir.ref", order.workdir.ref, "a branch, tag or commit", code=BAD_JOB)
 
     def _plan(self, key: AttemptKey, folder: Path, order: RunOrder, resumed: bool) -> None:
         """Choose chips and write the supervisor's plan. A plan once written stays: a supervisor may have read it."""

@@ -16,7 +16,7 @@ from typing import Literal
 import msgspec
 
 from suanwang.agent.archive import pack, unpack
-from suanwang.agent.drivers.driver import AttemptKey, LogSlice, Materials
+from suanwang.agent.drivers.driver import BAD_JOB, AttemptKey, LogSlice, Materials
 from suanwang.agent.files import open_regular
 from suanwang.agent.progress import entry_of
 from suanwang.errors import InvalidInput, Refused
@@ -49,7 +49,8 @@ _ONE_BYTE_EACH = dict.fromkeys((*range(0xDC80, 0xDD00), 0), "?")
 def folder_name(key: AttemptKey) -> str:
     """Raises InvalidInput for a job id that is no plain name."""
     if not _JOB_ID.fullmatch(key.job_id) or not 0 <= key.attempt < 10**9:
-        raise InvalidInput("job_id", str(key), "letters, digits, hyphens and underscores; attempts count from 0")
+        allowed = "letters, digits, hyphens and underscores; attempts count from 0"
+        raise InvalidInput("job_id", str(key), allowed, code=BAD_JOB)
     return str(key)
 
 

@@ -31,6 +31,7 @@ def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
         and policy.order in COUNTED
         and policy.preemption is None
         and policy.usage_half_life_s == 0
+        and policy.tenants is None
         and bool(np.all(workload.num_nodes == 1))
         and bool(np.all(workload.cpus_per_node == 0))
         and bool(np.all(workload.chip_milli == MILLI_PER_CHIP))

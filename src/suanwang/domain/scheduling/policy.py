@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from math import isfinite
 from typing import Literal, get_args
 
+from suanwang.domain.scheduling.quotas import QuotaTree
 from suanwang.errors import InvalidInput
 from suanwang.units import MILLI_PER_CHIP, SECONDS_PER_DAY
 
@@ -125,6 +126,8 @@ class Policy:
     """None: who runs stays."""
     usage_half_life_s: int = 0
     """After so long, chip-seconds of a tenant weigh half. 0: usage is not counted."""
+    tenants: QuotaTree | None = None
+    """Shares and quotas of tenants. None: as an event said last, or as nobody said."""
 
     def __post_init__(self) -> None:
         if self.order not in get_args(Order):

@@ -59,6 +59,8 @@ def step(state: State, policy: Policy, now_s: int, events: Sequence[Event]) -> l
 
 def _set_terms(state: State, policy: Policy, now_s: int) -> None:
     """What the kernel must know of the policy wherever it is, and the time of the step."""
+    if policy.tenants is not None and policy.tenants is not state.tenancy.tree:
+        state.set_quotas(policy.tenants)
     size, terms = state.tables.size, policy.preemption
     size[SIZE.now_s] = now_s
     if size[SIZE.half_life_s] != policy.usage_half_life_s:

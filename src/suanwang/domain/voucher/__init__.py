@@ -28,6 +28,7 @@ from suanwang.domain.voucher.life import (
 from suanwang.domain.voucher.programme import (
     Flow,
     OnExhausted,
+    OnExpiry,
     Programme,
     budget_of_year_fen,
     co_funding_split,
@@ -65,6 +66,7 @@ __all__ = [
     "History",
     "Limit",
     "OnExhausted",
+    "OnExpiry",
     "Outcome",
     "Part",
     "Programme",

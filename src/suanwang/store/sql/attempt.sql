@@ -48,8 +48,32 @@ select a.job_id, a.number, a.order_xid::text::bigint as version, a.wanted, a.var
     j.number as job_number
 from attempt a join job j on j.id = a.job_id join pool p on p.id = a.pool_id
 where a.centre_id = $1 and a.order_xid >= $2::text::xid8 and a.order_xid < pg_snapshot_xmin(pg_current_snapshot())
-    and a.phase <> 'ended'
+    and (a.phase <> 'ended' or (a.cause = 'abandoned' and a.over_s is null))
 order by a.order_xid, a.job_id, a.number
+
+-- name: live_at
+select a.job_id, a.number from attempt a where a.centre_id = $1 and not a.settled and a.phase <> 'ended'
+
+-- name: order_stop
+-- Told again even to an agent that was told before.
+update attempt a set wanted = 'stop', order_xid = pg_current_xact_id()
+from unnest($1::uuid[], $2::int[]) s (job_id, number) where a.job_id = s.job_id and a.number = s.number
+
+-- name: mark_over
+update attempt a set over_s = $3
+from unnest($1::uuid[], $2::int[]) s (job_id, number)
+where a.job_id = s.job_id and a.number = s.number and a.cause = 'abandoned' and a.over_s is null
+returning a.job_id, a.number
+
+-- name: not_over
+select j.number from attempt a join job j on j.id = a.job_id
+where a.centre_id = $1 and a.cause = 'abandoned' and a.over_s is null order by j.number
+
+-- name: waiting_for_checkpoint
+-- Jobs that wait, and may wait for a checkpoint that never left this centre.
+select distinct a.job_id from attempt a join job j on j.id = a.job_id
+where a.centre_id = $1 and not j.settled and j.state = 'queued' and a.checkpoint is not null
+    and a.checkpoint ->> 'blob_sha256' is null
 
 -- name: live
 select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, a.node_names, a.started_s, a.expected_end_s
@@ -62,7 +86,8 @@ select job_id, count(*) as preemptions from attempt where job_id = any($1::uuid[
 select a.number, a.centre_id, a.pool_id, a.variant, p.chip_id, a.node_names, a.chips, a.fen_per_chip_hour, a.walltime_s,
     a.placed_s, a.expected_end_s, a.decision::text as decision, a.resume_from::text as resume_from, a.wanted, a.phase, a.cause,
     a.started_s, a.observed_s, a.ended_s, a.exit_code, a.signal, a.detail, a.progress::text as progress,
-    a.checkpoint::text as checkpoint, a.charged_chip_s, a.charged_fen, a.settled, k.unseen, k.seen_s, k.unchanged_s
+    a.checkpoint::text as checkpoint, a.charged_chip_s, a.charged_fen, a.settled, k.unseen, k.seen_s, k.unchanged_s,
+    k.lost_s
 from attempt a join pool p on p.id = a.pool_id join centre_contact k on k.centre_id = a.centre_id
 where a.job_id = $1 order by a.number
 

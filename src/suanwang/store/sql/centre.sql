@@ -18,12 +18,14 @@ returning id
 
 -- name: centres
 select c.id, c.organisation_id, c.name, c.name_zh, c.city, c.latitude, c.longitude, c.provider_facts::text as provider_facts,
-    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory
+    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory,
+    k.lost_s
 from centre c join centre_contact k on k.centre_id = c.id order by c.created_s, c.id
 
 -- name: centre
 select c.id, c.organisation_id, c.name, c.name_zh, c.city, c.latitude, c.longitude, c.provider_facts::text as provider_facts,
-    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory
+    c.drained, k.seen_s, k.unchanged_s, k.unseen, k.agent_id, k.agent_release, k.driver, k.inventory::text as inventory,
+    k.lost_s
 from centre c join centre_contact k on k.centre_id = c.id where c.id = $1
 
 -- name: record_capacity
@@ -84,9 +86,19 @@ update centre set drained = $2 where id = $1 and drained <> $2 returning id
 
 -- name: record_contact
 update centre_contact k set seen_s = greatest(k.seen_s, $3), unchanged_s = greatest(k.unchanged_s, $4),
-    agent_id = $2, agent_release = $5, driver = $6, unseen = false
+    agent_id = $2, agent_release = $5, driver = $6, unseen = k.lost_s is not null
 from centre_contact before where k.centre_id = $1 and before.centre_id = $1
-returning before.unseen, before.agent_id, before.seen_s as seen_before_s
+returning before.unseen, before.agent_id, before.seen_s as seen_before_s, k.lost_s
+
+-- name: lock_contact
+select unseen, lost_s, seen_s, unchanged_s from centre_contact where centre_id = $1 for no key update
+
+-- name: set_lost
+update centre_contact set lost_s = $2 where centre_id = $1
+
+-- name: touch_pools
+-- Whoever decided for these pools without knowing of this change finds them changed.
+update pool set offer_xid = pg_current_xact_id() where centre_id = $1
 
 -- name: set_inventory
 update centre_contact set inventory = $2::jsonb where centre_id = $1

@@ -69,7 +69,7 @@ left join balance b on b.account_id = a.id
 where v.id = any($1::uuid[])
 
 -- name: ended_with_value
-select v.id, v.programme_id, b.amount_fen from voucher v
+select v.id, v.programme_id, v.terms::text as terms, b.amount_fen from voucher v
 join account a on a.kind = 'voucher' and a.owner = v.id::text
 join balance b on b.account_id = a.id
 where v.valid_to_s <= $1 and b.amount_fen > 0 order by v.id limit 1000
