@@ -1,5 +1,6 @@
 """A small network on a real database, for tests and benchmarks; everything goes through `control`."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -17,6 +18,7 @@ from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
 from suanwang.errors import Refused
 from suanwang.protocol import SyncReply
+from suanwang.store import event
 from suanwang.store.answer import Call
 from suanwang.store.db import Database
 from suanwang.testing.centre import FakeCentre
@@ -25,6 +27,7 @@ from suanwang.wire import SubmittedJob
 
 ADMIN = Actor("admin", network.NETWORK_ID, Role.NETWORK_ADMIN)
 START_S = 1_700_000_000
+PATIENCE = 100
 
 
 def job_spec(
@@ -120,11 +123,23 @@ class SmallNetwork:
 
     async def think(self) -> None:
         """The brain decides until it has nothing left to do."""
+        await self._all_over()
         if self.brain is None:
             self.brain = await schedule.awaken(self.db, self.catalogue, self.now_s)
         await schedule.schedule(self.db, self.brain, self.policy, self.now_s)
         while self.brain.refused:
             await schedule.schedule(self.db, self.brain, self.policy, self.now_s)
+        await self._all_over()
+
+    async def _all_over(self) -> None:
+        """Cursors read what no transaction in progress can come before; the server's own cleaning is one, at times."""
+        async with self.db.transaction() as tx:
+            last = await tx.fetchval("select pg_current_xact_id()::text::bigint")
+        for _ in range(PATIENCE):  # a test may hold a transaction open on purpose
+            async with self.db.transaction(snapshot=True) as tx:
+                if await event.horizon(tx) > last:
+                    return
+            await asyncio.sleep(0.01)
 
     async def sync(self, centre: FakeCentre) -> SyncReply:
         """One exchange of one centre's agent."""
