@@ -48,6 +48,7 @@ COMMANDS = {
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
+    *("export beancount",),
     *("programme add", "programme list", "programme fund"),
     *("voucher list", "voucher claim", "voucher claims", "voucher decide"),
 }

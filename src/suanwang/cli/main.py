@@ -14,6 +14,7 @@ from suanwang.cli.agent import agent
 from suanwang.cli.bill import add_bill
 from suanwang.cli.calendar import booking_app, maintenance_app
 from suanwang.cli.centre import centre_app
+from suanwang.cli.export import export_app
 from suanwang.cli.group import TopCommand
 from suanwang.cli.job import job_app
 from suanwang.cli.login import LOGIN_HELP, add_whoami, login
@@ -90,6 +91,7 @@ def make_app() -> typer.Typer:
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
     app.command("prove", help=PROVE_HELP)(prove)
+    app.add_typer(export_app, name="export", help=_("The records for other programs: beancount."))
     app.command("replay", help=REPLAY_HELP)(replay)
     app.command("sweep", help=SWEEP_HELP)(sweep)
     app.add_typer(reproduce_app, name="reproduce")

@@ -65,10 +65,10 @@ def prove(
     if (file is not None) + (receipt is not None) + of_book > 1:
         raise typer.BadParameter(_("one of: --from/--to/--save, --file, --receipt"))
     if file is not None:
-        with errors_told(screen), _open(file) as lines:
+        with errors_told(screen), opened_text(file) as lines:
             _show_book(screen, _verified(lines))
     elif receipt is not None:
-        with errors_told(screen), _open(receipt) as text:
+        with errors_told(screen), opened_text(receipt) as text:
             _show_receipt(screen, text.read())
     elif of_book:
         run_with_hub(lambda session: _fetch_and_verify(session, begin, end, save), profile, json)
@@ -117,7 +117,8 @@ async def _counted(session: Session, lines: AsyncIterator[str]) -> AsyncIterator
 
 
 @contextmanager
-def _open(file: Path) -> Iterator[TextIO]:
+def opened_text(file: Path) -> Iterator[TextIO]:
+    """A file, or standard input for `-`. Raises InvalidInput."""
     if str(file) == "-":
         yield sys.stdin
         return

@@ -1,0 +1,68 @@
+"""`suanwang export`: the records in forms that other programs read."""
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from suanwang.cli.options import with_examples
+from suanwang.cli.prove import FileOption, opened_text
+from suanwang.cli.screen import Screen
+from suanwang.cli.session import JsonOption, ProfileOption, Session, errors_told, run_with_hub
+from suanwang.errors import InvalidInput, Refused
+from suanwang.i18n import _
+
+export_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+BEANCOUNT_HELP = with_examples(
+    _("Write the whole book as a Beancount ledger, every balance asserted: `bean-check` adds it up once more."),
+    "suanwang export beancount --out book.beancount",
+    "suanwang export beancount --file book.jsonl --out book.beancount",
+)
+OutOption = Annotated[
+    Path | None, typer.Option("--out", metavar="FILE", help=_("Where to write it; standard output if left out."))
+]
+
+
+@export_app.callback()
+def _group() -> None:
+    """A group, also while it has one command."""
+
+
+@export_app.command("beancount", help=BEANCOUNT_HELP)
+def beancount_command(
+    file: FileOption = None, out: OutOption = None, profile: ProfileOption = None, json: JsonOption = False
+) -> None:
+    screen = Screen(json)
+
+    async def fetch(session: Session) -> None:
+        write_beancount(screen, [line async for line in session.hub.read_book()], out)
+
+    if file is None:
+        run_with_hub(fetch, profile, json)
+        return
+    with errors_told(screen), opened_text(file) as lines:
+        write_beancount(screen, list(lines), out)
+
+
+def write_beancount(screen: Screen, lines: list[str], out: Path | None) -> None:
+    """Raises Refused for a book that is not the one that was sealed, InvalidInput for a part of one."""
+    from suanwang.domain.seal import verify
+    from suanwang.export.beancount import beancount
+
+    found = verify(lines)
+    if not found.holds:
+        raise Refused("this is not the book that was sealed; see `suanwang prove --file BOOK`", code="BOOK_BROKEN")
+    if not found.from_the_beginning:
+        raise InvalidInput("book", f"from seal {found.first_seal} on", _("a book from the first seal on"))
+    text = "".join(f"{line}\n" for line in beancount(lines))
+    if out is None:
+        sys.stdout.write(text)
+        return
+    try:
+        out.write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        raise InvalidInput("file", str(out), _("a file that can be written")) from error
+    answer = {"file": str(out), "transactions": found.transactions, "accounts": len(found.balances)}
+    sentence = _("{transactions} transactions over {accounts} accounts written to {file}")
+    screen.show(answer, lambda: sentence.format(**answer))

@@ -1,0 +1,1 @@
+"""The records in the forms that others read: accounting, cost management."""
