@@ -38,7 +38,8 @@ class _Ledger:
 
 def beancount(lines: Iterable[str]) -> Iterator[str]:
     """Lines of a Beancount file from those of an export that begins with the first seal, in the order of their days."""
-    transactions = [read_transaction(line) for line in lines if line.strip() and read_seal(line) is None]
+    texts = (line.rstrip("\n") for line in lines)
+    transactions = [read_transaction(text) for text in texts if read_seal(text) is None]
     transactions.sort(key=lambda one: one.effective_s)
     written = _Ledger()
     yield 'option "title" "Suanwang"'
