@@ -16,6 +16,8 @@ ALLOWED = (
     mark("{least} to {most}"),
     mark("1 to {most} seconds"),
     mark("0 to {most} seconds"),
+    mark("one that was charged: {names}"),
+    mark("1 to {most} fen: what is charged and not given back"),
     mark('true or false, in quotes: "true"'),
     mark("a day that has come, {day} at the latest"),
     mark("true: jobs are charged bit by bit, each bit from one voucher"),

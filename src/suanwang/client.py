@@ -51,12 +51,14 @@ from suanwang.wire import (
     NewMaintenance,
     NewOrganisation,
     NewProgramme,
+    NewRefund,
     NewToken,
     NewTopUp,
     ProgrammeLine,
     Proofs,
     Quote,
     Receipt,
+    RefundLine,
     SealLine,
     Settlement,
     Submission,
@@ -191,6 +193,12 @@ class Client:
     async def abandon(self, reference: str, reason: str, *, key: str | None = None) -> GivenUp:
         """Gives up the attempt of a job at a silent centre."""
         return await self._post(f"/v1/jobs/{_path(reference)}/abandon", GivingUp(reason=reason), GivenUp, key=key)
+
+    async def refund(
+        self, reference: str, amount_fen: int, reason: str, attempt: int | None = None, *, key: str | None = None
+    ) -> RefundLine:
+        new = NewRefund(amount_fen=amount_fen, reason=reason, attempt=attempt)
+        return await self._post(f"/v1/jobs/{_path(reference)}/refunds", new, RefundLine, key=key)
 
     # Vouchers
 

@@ -269,6 +269,7 @@ _MORE_ERRORS = {
     ),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
     "CENTRE_IS_SEEN": (mark("{centre} is seen: cancel its jobs or drain it; it can be given up once it is unseen"),),
+    "JOB_NOT_SETTLED": (mark("refunds are for jobs that are over"),),
     "CENTRE_IS_LOST": (mark("{centre} is declared lost already"),),
     "CENTRE_NOT_LOST": (mark("{centre} is not declared lost"),),
     "JOB_NOT_PLACED": (mark("this job is placed nowhere: there is no attempt to give up"),),

@@ -42,6 +42,7 @@ GET    /v1/jobs/{reference}/events      .      +      +     .        .     .    
 GET    /v1/jobs/{reference}/log         .      +      +     .        .     .       +       +
 POST   /v1/jobs/{reference}/cancel      .      +      +     .        .     .       .       .
 POST   /v1/jobs/{reference}/abandon     .      .      .     .        .     .       .       +
+POST   /v1/jobs/{reference}/refunds     .      .      .     .        .     .       .       +
 POST   /v1/agent/{centre_id}/sync       .      .      .     .        +     .       .       .
 PUT    /v1/blobs                        .      +      +     .        +     .       .       .
 GET    /v1/blobs/{sha256_hex}           .      +      +     .        +     .       .       .

@@ -42,7 +42,7 @@ print(json.dumps(sorted(sys.modules)))
 """
 COMMANDS = {
     *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove"),
-    *("job list", "job show", "job logs", "job cancel", "job abandon", "job explain"),
+    *("job list", "job show", "job logs", "job cancel", "job abandon", "job refund", "job explain"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
     *("centre declare-lost", "centre rejoin"),
     *("booking add", "booking list", "booking remove"),

@@ -223,6 +223,7 @@ def receipt_of(state: JobState, *attempts: AttemptLine, reason: Reason | None = 
         attempts=list(attempts),
         transfers=[transfer],
         evidence=[],
+        refunds=[],
     )
 
 

@@ -11,7 +11,7 @@ from litestar.params import Parameter
 
 from suanwang.api.access import ADMIN, JOB_READERS, TENANTS, TENANTS_AND_OVERSIGHT, call_of, hub_of
 from suanwang.api.receipt import read_receipt
-from suanwang.control import lost, submit
+from suanwang.control import lost, refund, submit
 from suanwang.control import quote as quotes
 from suanwang.domain.centre import Catalogue
 from suanwang.domain.job import MAX_COUNT, JobSpec, JobState, Phase, Variant
@@ -31,10 +31,12 @@ from suanwang.wire import (
     JobList,
     JobRequest,
     Log,
+    NewRefund,
     Notice,
     Quote,
     Reason,
     Receipt,
+    RefundLine,
     Submission,
     Submitted,
 )
@@ -263,4 +265,13 @@ async def abandon(request: Request[Actor, Any, Any], reference: str, data: Givin
     return given_up
 
 
-ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel, abandon]
+@post("/v1/jobs/{reference:str}/refunds", opt={"may": ADMIN}, status_code=201)
+async def give_back(request: Request[Actor, Any, Any], reference: str, data: NewRefund) -> RefundLine:
+    """Gives back a part of what one attempt of a job that is over was charged, to exactly where it came from."""
+    hub = hub_of(request)
+    async with hub.db.transaction(snapshot=True) as tx:
+        job_id: UUID = (await find_job(tx, request.user, reference))["id"]
+    return await refund.refund(hub.db, request.user, job_id, data, await call_of(request), hub.clock())
+
+
+ROUTES = [quote, submit_jobs, list_jobs, show_job, job_events, read_log, cancel, abandon, give_back]

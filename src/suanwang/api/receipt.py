@@ -3,11 +3,12 @@
 from typing import Any
 from uuid import UUID
 
-from suanwang.control import seal
+from suanwang.control import refund, seal
 from suanwang.domain.job import JobSpec, JobState, Phase
 from suanwang.domain.rating import estimate_fen
 from suanwang.store import attempt as attempts
 from suanwang.store import ledger
+from suanwang.store import refund as refunds
 from suanwang.store import voucher as vouchers
 from suanwang.store.db import Connection, Row, from_json
 from suanwang.wire import AttemptLine, ChargeLine, Reason, Receipt, TransferLine, UsageLine
@@ -56,6 +57,7 @@ async def read_receipt(tx: Connection, row: Row, now_s: int) -> Receipt:
         attempts=lines,
         transfers=transfers,
         evidence=await seal.evidence(tx, {UUID(line.transaction_id) for line in transfers}),
+        refunds=[refund.line_of(one) for one in await refunds.of_job(tx, job_id)],
     )
 
 

@@ -1,15 +1,15 @@
-"""`suanwang job`: list, show, logs, cancel, abandon, explain."""
+"""`suanwang job`: list, show, logs, cancel, abandon, refund, explain."""
 
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from suanwang.cli.joblines import counts_line, job_table
-from suanwang.cli.options import GiveUpReason, Reference, with_examples
+from suanwang.cli.options import GiveUpReason, Reference, positive_fen, read_with, with_examples
 from suanwang.cli.screen import plain
 from suanwang.cli.session import Session, hub_command
 from suanwang.i18n import _
-from suanwang.words import word
+from suanwang.words import money, word
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -40,6 +40,10 @@ SHOW_HELP = _("Show a job and its receipt: what it asked for, its attempts, usag
 EXPLAIN_HELP = _("Say in words why a job is where it is, why not elsewhere, and why not yet.")
 CANCEL_HELP = _("Cancel a job. A waiting job ends at once; a running one when its centre confirms.")
 
+REFUND_HELP = with_examples(
+    _("Give back a part of what a job that is over was charged, to exactly where it came from."),
+    'suanwang job refund 12 --amount 3.50 --reason "the node was slow"',
+)
 ABANDON_HELP = with_examples(
     _("Give up the attempt of a job at a silent centre: it recovers elsewhere, or is cancelled if it was asked to be."),
     'suanwang job abandon 12 --reason "the node is gone for weeks"',
@@ -106,6 +110,28 @@ async def abandon(session: Session, job: Reference, reason: GiveUpReason) -> Non
     given_up = await session.hub.abandon(job, reason)
     sentence = _("job {job}: {state}").format(job=job, state=counts_line(given_up.states))
     session.screen.show(given_up, lambda: plain(sentence))
+
+
+@hub_command(job_app, "refund", help=REFUND_HELP)
+async def give_back(
+    session: Session,
+    job: Reference,
+    amount: Annotated[
+        int,
+        typer.Option("--amount", metavar="YUAN", parser=read_with(positive_fen), help=_("How much, in yuan.")),
+    ],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("Why; it is kept with the refund."))],
+    attempt: Annotated[
+        int | None,
+        typer.Option("--attempt", metavar="N", min=1, help=_("Of which attempt, where several were charged.")),
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", help=_("The same key again gives nothing back twice."))] = None,
+) -> None:
+    made = await session.hub.refund(job, amount, reason, attempt, key=key)
+    sentence = _("{amount} yuan given back, {voucher} of it to the voucher").format(
+        amount=money(made.amount_fen), voucher=money(made.voucher_fen)
+    )
+    session.screen.show(made, lambda: plain(sentence))
 
 
 @hub_command(job_app, "explain", help=EXPLAIN_HELP)

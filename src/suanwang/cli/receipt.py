@@ -18,6 +18,8 @@ def receipt_view(receipt: Receipt) -> RenderableType:
     if any(attempt.charges for attempt in receipt.attempts):
         parts.append(_charges(receipt))
     parts.append(_sums(receipt))
+    if receipt.refunds:
+        parts.append(_refunds(receipt))
     if receipt.transfers:
         parts.append(_transfers(receipt))
     return Group(*parts)
@@ -120,6 +122,21 @@ def who_bears(receipt: Receipt) -> list[tuple[str, str]]:
         (_("repaid by programme {programme}").format(programme=receipt.programme_id), repaid),
         (_("borne in the end"), money(receipt.cash_fen)),
     ]
+
+
+def _refunds(receipt: Receipt) -> RenderableType:
+    numbers = (_("amount"), _("voucher"))
+    columns = (_("attempt"), _("when"), *numbers, _("why"))
+    made = table(_("given back since"), columns, right=numbers, wrap=(_("why"),))
+    for line in receipt.refunds:
+        made.add_row(
+            str(line.attempt),
+            moment(line.at_s, receipt.submitted_s),
+            money(line.amount_fen),
+            money(line.voucher_fen),
+            plain(line.reason),
+        )
+    return made
 
 
 def _transfers(receipt: Receipt) -> RenderableType:

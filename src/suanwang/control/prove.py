@@ -13,6 +13,8 @@ STATEMENTS = {
     "charges_rated": "every charge equals the kept chip-seconds at the price frozen when the job was placed",
     "prices_as_offered": "every attempt has the price that its pool asked for when it was placed",
     "charges_posted": "every charge line has its transaction in the book, and the other way round",
+    "refunds_within_charges": "no attempt was given back more than it was charged",
+    "refunds_posted": "every refund has its transaction in the book, and the other way round",
     "usage_within_attempts": "usage intervals lie within their attempt and never overlap",
     "usage_whole": "an attempt that is over has usage for every second from its start to its end",
     "holds_of_live_jobs": "value is on hold only for jobs that are not settled",

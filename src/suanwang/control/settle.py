@@ -15,7 +15,7 @@ async def owed(tx: Connection) -> list[Payment]:
     """Everything that is owed and not paid, by payee; sums of posted transfers only."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for row in await ledger.open_balances(tx, AccountKind.PAYABLE, AccountKind.REIMBURSABLE):
-        if row.amount_fen:
+        if row.amount_fen > 0:  # who was paid, and then gave back, owes: paid so much less next time
             kind = "centre" if row.kind is AccountKind.PAYABLE else "tenant"
             found.setdefault((kind, row.owner), {})[row.asset] = row.amount_fen
     return [

@@ -121,6 +121,36 @@ def charge(
     return _transaction("charge", job_id, (job_id, attempt, from_s), legs, at_s, actor)
 
 
+def refund(
+    tenant_id: str,
+    job_id: str,
+    number: int,
+    centre_id: str,
+    amount_fen: int,
+    source: VoucherSource | None,
+    voucher_fen: int,
+    *,
+    offset: bool,
+    ended: bool,
+    at_s: int,
+    actor: str,
+) -> Transaction:
+    """What was charged wrongly goes back: the voucher's part to the very voucher, to its programme if that has ended.
+
+    In the offset flow the centre gives both parts back. In the reimburse flow it gives all of it to the tenant, who is
+    owed so much less by the programme.
+    """
+    legs = []
+    if source is not None:
+        back = budget(source.programme_id) if ended else source.account
+        asset = source.account.asset
+        owed = payable(centre_id, asset) if offset else reimbursable(tenant_id, source.programme_id)
+        legs += _legs((owed, back, voucher_fen))
+    cash_fen = amount_fen - voucher_fen if offset else amount_fen
+    legs += _legs((payable(centre_id, CASH), tenant_cash(tenant_id), cash_fen))
+    return _transaction("refund", job_id, (job_id, number), legs, at_s, actor)
+
+
 def redeem(tenant_id: str, job_id: str, source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
     """Reimburse flow: after posted charges, voucher value that the job had set aside becomes owed to the tenant."""
     legs = _legs((hold_on(source.account, job_id), reimbursable(tenant_id, source.programme_id), amount_fen))

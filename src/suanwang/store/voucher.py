@@ -167,6 +167,11 @@ async def by_ids(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, VoucherR
     return {row["id"]: _record(row) for row in await tx.fetch(_SQL["vouchers_by_id"], voucher_ids)}
 
 
+async def repaid_fen(tx: Connection, job_id: UUID) -> int:
+    """What the voucher of a job repays its tenant, as the book has it."""
+    return int(await tx.fetchval(_SQL["repaid"], job_id))
+
+
 async def ended_with_value(tx: Connection, now_s: int) -> list[Row]:
     """Vouchers past their end that still hold value."""
     return await tx.fetch(_SQL["ended_with_value"], now_s)

@@ -208,6 +208,28 @@ class Evidence:
     seal: str
 
 
+class NewRefund(Request, frozen=True, kw_only=True):
+    """A part of what one attempt was charged is given back, for a reason that is kept."""
+
+    amount_fen: int
+    reason: str
+    attempt: int | None = None
+    """May be left out where only one attempt was charged."""
+
+
+@dataclass(frozen=True, slots=True)
+class RefundLine:
+    """The `number`-th refund of a job; `voucher_fen` of it went back to the voucher, or to its programme."""
+
+    number: int
+    attempt: int
+    amount_fen: int
+    voucher_fen: int
+    reason: str
+    at_s: int
+    transaction_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Everything about one job, from what was asked to the last fen."""
@@ -238,6 +260,8 @@ class Receipt:
     transfers: list[TransferLine]
     evidence: list[Evidence]
     """Of the transfers' transactions, as far as they are sealed."""
+    refunds: list[RefundLine]
+    """Given back since; the amounts above are as they were charged."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,7 +35,9 @@ select v.id,
     coalesce((select sum(b.amount_fen) from account h join balance b on b.account_id = h.id
               where h.kind = 'hold' and h.owner = 'voucher/' || v.id), 0)::bigint as held_fen,
     coalesce((select sum(l.amount_fen) from account h join transfer l on l.debit_id = h.id join account t on t.id = l.credit_id
-              where h.kind = 'hold' and h.owner = 'voucher/' || v.id and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
+              where h.kind = 'hold' and h.owner = 'voucher/' || v.id and t.kind in ('payable', 'reimbursable')), 0)::bigint
+    - coalesce((select sum(l.amount_fen) from account a join transfer l on l.credit_id = a.id join account t on t.id = l.debit_id
+                where a.kind = 'voucher' and a.owner = v.id::text and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
     coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
               where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'expired'), 0)::bigint as expired_fen
 from voucher v where v.id = any($1::uuid[])

@@ -52,6 +52,21 @@ union all
 select t.subject, null, null, null, t.total_fen from ledger_transaction t
 where t.kind = 'charge' and not exists (select from charge c where c.transaction_id = t.id)
 
+-- name: refunds_within_charges
+select r.job_id::text as job, r.attempt, r.fen as refunded_fen, coalesce(c.fen, 0) as charged_fen
+from (select job_id, attempt, sum(amount_fen)::bigint as fen from refund group by job_id, attempt) r
+left join (select job_id, attempt, sum(amount_fen)::bigint as fen from charge group by job_id, attempt) c
+    on c.job_id = r.job_id and c.attempt = r.attempt
+where r.fen > coalesce(c.fen, 0)
+
+-- name: refunds_posted
+select r.job_id::text as job, r.number, r.amount_fen, t.total_fen
+from refund r join ledger_transaction t on t.id = r.transaction_id
+where t.kind <> 'refund' or t.subject <> r.job_id::text or t.total_fen not in (r.amount_fen, r.amount_fen + r.voucher_fen)
+union all
+select t.subject, null, null, t.total_fen from ledger_transaction t
+where t.kind = 'refund' and not exists (select from refund r where r.transaction_id = t.id)
+
 -- name: usage_within_attempts
 select u.job_id::text as job, u.attempt, u.from_s, u.until_s from usage u
 join attempt a on a.job_id = u.job_id and a.number = u.attempt
@@ -129,7 +144,9 @@ select m.id::text as voucher, m.granted_fen, x.* from moved m cross join lateral
                   where h.kind = 'hold' and h.owner = 'voucher/' || m.id), 0)::bigint as held_fen,
         coalesce((select sum(l.amount_fen) from account h join transfer l on l.debit_id = h.id
                   join account t on t.id = l.credit_id
-                  where h.kind = 'hold' and h.owner = 'voucher/' || m.id and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
+                  where h.kind = 'hold' and h.owner = 'voucher/' || m.id and t.kind in ('payable', 'reimbursable')), 0)::bigint
+        - coalesce((select sum(l.amount_fen) from transfer l join account t on t.id = l.debit_id
+                    where l.credit_id = m.account_id and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
         coalesce((select sum(l.amount_fen) from transfer l join account t on t.id = l.credit_id
                   where l.debit_id = m.account_id and t.kind = 'expired'), 0)::bigint as expired_fen
 ) x where m.granted_fen <> x.available_fen + x.held_fen + x.used_fen + x.expired_fen

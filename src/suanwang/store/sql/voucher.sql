@@ -68,6 +68,11 @@ left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
 where v.id = any($1::uuid[])
 
+-- name: repaid
+-- What the programme repays of one job.
+select coalesce(sum(l.amount_fen), 0)::bigint from ledger_transaction t join transfer l on l.transaction_id = t.id
+where t.subject = $1::uuid::text and t.kind = 'redeem'
+
 -- name: ended_with_value
 select v.id, v.programme_id, v.terms::text as terms, b.amount_fen from voucher v
 join account a on a.kind = 'voucher' and a.owner = v.id::text
