@@ -477,6 +477,15 @@ class ProgrammeLine:
     granted_fen: int
 
 
+class NewListing(Request, frozen=True, kw_only=True):
+    """A centre on a list of an agency's rules, or off it. Without `agency_id`: the officer's own."""
+
+    list: str
+    centre_id: str
+    listed: bool = True
+    agency_id: str | None = None
+
+
 class ContractPart(Request, frozen=True, kw_only=True):
     kind: str
     amount_fen: int

@@ -48,6 +48,7 @@ COMMANDS = {
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
     *("programme add", "programme list", "programme fund"),
+    *("provider-list add", "provider-list remove", "provider-list show"),
     *("voucher list", "voucher claim", "voucher claims", "voucher decide"),
 }
 LONG_RUNNING = {"up", "agent"}

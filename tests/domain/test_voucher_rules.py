@@ -375,9 +375,9 @@ ALLOWED: list[tuple[str, Programme, dict[str, Any]]] = [
         {"history": History(other_side_claimed=True)},
     ),
     (
-        "on the list by id",
+        "on the list",
         paying(ProviderMode.WHITELIST, ("P1",)),
-        {"contract": need(providers=(Provider(id="P1"),))},
+        {"contract": need(providers=(Provider(id="P2", listed=True),))},
     ),
     (
         "second criterion",

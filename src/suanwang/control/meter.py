@@ -63,7 +63,7 @@ def affordable_fen(purse: Purse, centre_id: str) -> int:
     With a voucher that bears the share s of a bill, up to v: the largest x with x - min(floor(s x), v) <= cash.
     """
     used = purse.voucher
-    if used is None or used.terms.flow != "offset" or centre_id not in used.centre_ids:
+    if used is None or used.terms.flow != "offset" or centre_id not in purse.job.voucher_centres:
         return purse.cash_fen
     own_bp = BASIS_POINTS - share_of_bill_bp(used.terms)
     covered_fen = purse.cash_fen + purse.voucher_fen
@@ -150,7 +150,7 @@ def _charge_attempt(
 def _voucher_part_fen(purse: Purse, centre_id: str, before_fen: int, line_fen: int) -> int:
     """The voucher's part of a line, as the difference of its parts of the whole before and after: fen never drift."""
     used = purse.voucher
-    if used is None or used.terms.flow != "offset" or centre_id not in used.centre_ids:
+    if used is None or used.terms.flow != "offset" or centre_id not in purse.job.voucher_centres:
         return 0
     whole_fen = purse.job.estimate_fen + before_fen + line_fen
     before = voucher_share_fen(used.terms, before_fen, whole_fen)
@@ -185,5 +185,5 @@ async def _reimbursed_fen(tx: Connection, purse: Purse, used: VoucherRecord) -> 
     return sum(
         voucher_share_fen(used.terms, row["charged_fen"], used.granted_fen)
         for row in await attempts.of_job(tx, purse.job.id)
-        if row["centre_id"] in used.centre_ids
+        if row["centre_id"] in purse.job.voucher_centres
     )

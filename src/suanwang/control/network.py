@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from suanwang.control.providers import check_stated
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue, Centre, Pool, check_pool
 from suanwang.domain.ledger import identity
@@ -152,6 +153,7 @@ async def join_centre(
         raise InvalidInput(
             "centre.latitude, centre.longitude", f"{new.latitude}, {new.longitude}", "degrees on this planet"
         )
+    check_stated(new.provider_facts)
     if not joining.pools:
         raise InvalidInput("pools", 0, "a centre offers at least one pool")
     for pool in joining.pools:
@@ -163,10 +165,8 @@ async def join_centre(
     async with db.transaction() as tx:
         if await answer.earlier(tx, call, dict[str, str], now_s) is not None:
             return
-        if not await centre.insert_centre(tx, new, organisation_id, now_s):
-            known = await centre.centre(tx, new.id)
-            if known.organisation_id != organisation_id:
-                raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
+        if not await centre.upsert_centre(tx, new, organisation_id, now_s):
+            raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
         for pool in joining.pools:
             if not await centre.upsert_pool(tx, pool, now_s):
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)

@@ -62,7 +62,7 @@ class Means:
 async def read_means(tx: Connection, market: Market, tenant_ids: list[str]) -> dict[str, Means]:
     offers = await market.offers(tx)
     vouchers: dict[str, list[VoucherRecord]] = {tenant_id: [] for tenant_id in tenant_ids}
-    for record in await voucher.of_tenants(tx, tenant_ids):
+    for record in await offers.providers.with_centres(tx, await voucher.of_tenants(tx, tenant_ids)):
         vouchers[record.tenant_id].append(record)
     cash = {tenant_id: tenant_cash(tenant_id) for tenant_id in tenant_ids}
     balances_fen = await ledger.balances_fen(tx, list(cash.values()))
@@ -320,7 +320,14 @@ def _new_job(means: Means, actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) 
         source = VoucherSource(str(terms.voucher.id), terms.voucher.programme_id)
     voucher_id = terms.voucher.id if terms.voucher else None
     return _NewJob(
-        NewJob(UUID(ask.job_id), tenant_id, spec, terms.estimate_fen, voucher_id),
+        NewJob(
+            UUID(ask.job_id),
+            tenant_id,
+            spec,
+            terms.estimate_fen,
+            voucher_id,
+            terms.voucher.centre_ids if terms.voucher else (),
+        ),
         ask,
         terms,
         movements.hold(tenant_id, ask.job_id, 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),

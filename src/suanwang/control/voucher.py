@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from suanwang.control.providers import read_providers
 from suanwang.domain import movements
 from suanwang.domain.ledger import budget, identity
 from suanwang.domain.movements import VoucherSource
@@ -35,7 +36,7 @@ from suanwang.domain.voucher import (
 )
 from suanwang.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused
 from suanwang.rulesfile import programme_of, read_programme
-from suanwang.store import answer, centre, event, ledger, voucher
+from suanwang.store import answer, event, ledger, voucher
 from suanwang.store import organisation as organisations
 from suanwang.store.answer import Call
 from suanwang.store.db import Connection, Database, from_json
@@ -99,7 +100,7 @@ async def claim(db: Database, actor: Actor, new: NewClaim, call: Call, now_s: in
         row = await voucher.programme(tx, new.programme_id)
         programme = programme_of(from_json(row["rules"], dict[str, Any]))
         claim_id = identity("claim", tenant_id, call.key)
-        case = await _case(tx, programme, tenant_id, new, now_s)
+        case = await _case(tx, programme, row["agency_id"], tenant_id, new, now_s)
         found = assess(programme, case.applicant, case.contract, case.history, on=day_of(now_s))
         given = await _answer(
             tx, programme, claim_id, new, case, found, row["automatic_limit_fen"], tenant_id, actor, now_s
@@ -119,10 +120,12 @@ class _Case:
     refused_centres: dict[str, list[Reason]]
 
 
-async def _case(tx: Connection, programme: Programme, tenant_id: str, new: NewClaim, now_s: int) -> _Case:
+async def _case(
+    tx: Connection, programme: Programme, agency_id: str, tenant_id: str, new: NewClaim, now_s: int
+) -> _Case:
     owner = await organisations.organisation(tx, tenant_id)
     applicant = _convert(owner.facts, Applicant, "facts of the organisation")
-    providers = await _providers(tx, programme, new.centres)
+    providers = await _providers(tx, programme, agency_id, new.centres)
     refused = {
         one.id: [Reason(found.refusal.code, found.refusal.facts) for found in provider_findings(programme, one)]
         for one in providers
@@ -185,21 +188,15 @@ def _day(text: str) -> date:
         raise InvalidInput("signed_on", text, "a date like 2025-03-31") from None
 
 
-async def _providers(tx: Connection, programme: Programme, centre_ids: tuple[str, ...]) -> list[Provider]:
-    """The centres named in a claim, or all, with what their files state; the list is the one that the rules name."""
-    found = {record.centre.id: record.centre for record in await centre.centres(tx)}
+async def _providers(
+    tx: Connection, programme: Programme, agency_id: str, centre_ids: tuple[str, ...]
+) -> list[Provider]:
+    """The centres named in a claim, or all, as the rules of this agency see them."""
+    known = await read_providers(tx)
     for centre_id in centre_ids:
-        if centre_id not in found:
+        if centre_id not in known.stated:
             raise NotFound(f"no centre {centre_id}", centre=centre_id)
-    named = set(programme.providers.list or ())
-    providers = []
-    for centre_id in centre_ids or found:
-        facts = dict(found[centre_id].provider_facts)
-        lists = facts.pop("on_list", [])
-        listed = isinstance(lists, list) and bool(named & set(map(str, lists)))
-        provider: Provider = _convert(facts, Provider, f"provider facts of {centre_id}")
-        providers.append(replace(provider, id=centre_id, listed=listed))
-    return providers
+    return [known.provider(programme, agency_id, centre_id) for centre_id in centre_ids or known.stated]
 
 
 async def _answer(
@@ -232,6 +229,7 @@ async def _answer(
             new.contract_id,
             case.contract,
             case.centre_ids,
+            new.centres,
             {"applicant": case.applicant, "contract": case.contract, "history": case.history, "on": day_of(now_s)},
             {"found": found, "refused_centres": case.refused_centres},
             found.amount_fen,

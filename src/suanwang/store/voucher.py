@@ -27,8 +27,11 @@ class VoucherRecord:
     granted_fen: int
     valid_from_s: int
     valid_to_s: int | None
-    centre_ids: tuple[str, ...]
+    asked_centres: tuple[str, ...]
+    """Centres of its contract; empty: whichever the rules accept."""
     available_fen: int
+    centre_ids: tuple[str, ...] = ()
+    """Where it pays now: `control.providers` says so, and fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class NewClaim:
     contract_id: str
     contract: Any
     centre_ids: list[str]
+    """Those that the rules accept on the day of the claim."""
+    asked_centres: tuple[str, ...]
     inputs: Any
     assessment: Any
     assessed_fen: int
@@ -76,6 +81,11 @@ async def programmes(tx: Connection) -> list[Row]:
     return await tx.fetch(_SQL["programmes"])
 
 
+async def programmes_of(tx: Connection, programme_ids: list[str]) -> list[Row]:
+    """Id, agency and rules of these."""
+    return await tx.fetch(_SQL["programmes_of"], programme_ids)
+
+
 async def lock_programme(tx: Connection, programme_id: str) -> None:
     """Claims of one programme are decided one after the other: they share its budget and caps."""
     await tx.execute(_SQL["lock_programme"], programme_id)
@@ -106,6 +116,7 @@ async def insert_claim(tx: Connection, claim: NewClaim, now_s: int) -> None:
             c.decided_by,
             now_s,
             c.decided_s,
+            c.asked_centres,
         )
     except asyncpg.UniqueViolationError as error:
         raise reused_key() from error
@@ -182,7 +193,7 @@ def _record(row: Row) -> VoucherRecord:
         row["granted_fen"],
         row["valid_from_s"],
         row["valid_to_s"],
-        tuple(row["centre_ids"]),
+        tuple(row["asked_centres"]),
         row["available_fen"],
     )
 

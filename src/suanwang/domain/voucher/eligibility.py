@@ -116,7 +116,7 @@ def provider_findings(programme: Programme, provider: Provider, place: int = 0) 
         change = Change(f"{field}.related", True, False)
         yield finding(RefusalCode.RELATED_PARTY, "anti_abuse.related_party_ban", True, change)
     rules = programme.providers
-    if rules.mode is ProviderMode.WHITELIST and not (provider.listed or provider.id in (rules.list or ())):
+    if rules.mode is ProviderMode.WHITELIST and not provider.listed:
         change = Change(f"{field}.listed", False, True)
         yield finding(RefusalCode.PROVIDER_NOT_ELIGIBLE, "providers.list", list(rules.list or ()), change)
     if rules.mode is ProviderMode.ANY_OF:

@@ -48,6 +48,19 @@ class Provider:
 
 
 @dataclass(frozen=True, slots=True)
+class Listing:
+    """A provider's time on a list of an agency; `to_s` None: it is there now. Who did it is named by token."""
+
+    agency_id: str
+    list: str
+    centre_id: str
+    from_s: int
+    added_by: str
+    to_s: int | None = None
+    removed_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One component of a contract: compute of a kind, or storage, network, security and so on."""
 

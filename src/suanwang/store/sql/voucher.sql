@@ -8,6 +8,9 @@ select id, agency_id, rules::text as rules, rules_sha256, automatic_limit_fen, c
 -- name: programmes
 select id, agency_id, rules::text as rules, rules_sha256, automatic_limit_fen, created_s from programme order by created_s, id
 
+-- name: programmes_of
+select id, agency_id, rules::text as rules from programme where id = any($1::text[])
+
 -- name: lock_programme
 select id from programme where id = $1 for no key update
 
@@ -19,8 +22,8 @@ from claim c where c.programme_id = $1 and c.tenant_id = $2 and c.state = 'grant
 
 -- name: insert_claim
 insert into claim (id, programme_id, tenant_id, state, contract_id, contract, centre_ids, inputs, assessment, assessed_fen,
-    decided_fen, decided_by, submitted_s, decided_s)
-values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9::jsonb, $10, $11, $12, $13, $14)
+    decided_fen, decided_by, submitted_s, decided_s, asked_centres)
+values ($1, $2, $3, $4, $5, $6::jsonb, $7, $8::jsonb, $9::jsonb, $10, $11, $12, $13, $14, $15)
 
 -- name: lock_claim
 select id, programme_id, tenant_id, state, contract_id, contract::text as contract, centre_ids, inputs::text as inputs,
@@ -43,7 +46,7 @@ values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
 
 -- name: vouchers
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
-    c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
+    c.asked_centres, coalesce(b.amount_fen, 0) as available_fen
 from voucher v join claim c on c.id = v.claim_id
 left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
@@ -53,7 +56,7 @@ order by v.valid_to_s nulls last, v.created_s, v.id
 
 -- name: vouchers_of_tenants
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
-    c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
+    c.asked_centres, coalesce(b.amount_fen, 0) as available_fen
 from voucher v join claim c on c.id = v.claim_id
 left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
@@ -62,7 +65,7 @@ order by v.valid_to_s nulls last, v.created_s, v.id
 
 -- name: vouchers_by_id
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s, v.valid_to_s,
-    c.centre_ids, coalesce(b.amount_fen, 0) as available_fen
+    c.asked_centres, coalesce(b.amount_fen, 0) as available_fen
 from voucher v join claim c on c.id = v.claim_id
 left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
