@@ -457,7 +457,7 @@ class NewProgramme(Request, frozen=True, kw_only=True):
     rules: str
     rules_id: str | None = None
     automatic_limit_fen: int = 0
-    """Claims up to this amount are granted at once; above, an officer decides."""
+    """Claims are granted at once while a tenant's sum of a year is not above this; then an officer decides."""
 
 
 class NewFunding(Request, frozen=True, kw_only=True):

@@ -8,12 +8,11 @@ import pytest
 
 from suanwang.control import network, providers, voucher
 from suanwang.control.prove import prove
-from suanwang.domain.job import Variant
+from suanwang.domain.job import Cause, Variant
 from suanwang.domain.ledger import tenant_cash
 from suanwang.domain.tenant import Actor, Role
 from suanwang.domain.voucher import Listing
 from suanwang.errors import Conflict, InvalidInput, NotAllowed, NotFound
-from suanwang.protocol import Cause
 from suanwang.store import centre as centres
 from suanwang.store import event, ledger, provider
 from suanwang.testing.network import ADMIN, SmallNetwork, job_spec

@@ -38,7 +38,7 @@ async def add(
             "--automatic-limit",
             metavar="YUAN",
             parser=read_with(fen_or_nothing),
-            help=_("Claims up to this amount are granted at once; above, an officer decides."),
+            help=_("Claims are granted at once up to this sum for a tenant in a year; above, an officer decides."),
         ),
     ] = "0",  # type: ignore[assignment]  # typer gives the default to the parser
 ) -> None:

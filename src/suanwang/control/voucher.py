@@ -26,6 +26,7 @@ from suanwang.domain.voucher import (
     Provider,
     assess,
     claim_after,
+    contract_key,
     day_of,
     provider_findings,
     rules_json,
@@ -86,7 +87,8 @@ async def _require_own(tx: Connection, actor: Actor, programme_id: str) -> None:
 
 
 async def claim(db: Database, actor: Actor, new: NewClaim, call: Call, now_s: int) -> ClaimAnswer:
-    """A tenant claims; the rules answer at once. Up to the programme's automatic limit the voucher is granted too.
+    """A tenant claims; the rules answer at once. Up to the programme's automatic limit, which is for all that a tenant
+    is granted in a year of the programme, the voucher is granted too.
 
     Refusals are stored like grants, with the inputs and the version of the rules: the same answer can be given again.
     """
@@ -132,7 +134,7 @@ async def _case(
     }
     accepted = tuple(one for one in providers if not refused[one.id])
     contract = replace(
-        _convert({**new.facts, "id": new.contract_id, "parts": []}, Contract, "facts"),
+        _convert({**new.facts, "id": " ".join(new.contract_id.split()), "parts": []}, Contract, "facts"),
         parts=tuple(Part(part.kind, part.amount_fen) for part in new.parts),
         # A voucher is for the providers that the rules accept; only if there is none, their refusals are the answer.
         providers=accepted or tuple(providers),
@@ -159,8 +161,9 @@ async def _history(tx: Connection, programme: Programme, tenant_id: str, now_s: 
 
 
 def _check_contract(contract: Contract) -> None:
-    if not 1 <= len(contract.id) <= 200:
-        raise InvalidInput("contract_id", contract.id, "1 to 200 characters")
+    for field, number in (("contract_id", contract.id), ("facts.split_of", contract.split_of)):
+        if number is not None and not (1 <= len(number) <= 200 and contract_key(number).isprintable()):
+            raise InvalidInput(field, number, "1 to 200 printable characters")
     if contract.term_days is not None and not 0 < contract.term_days < 36_600:
         raise InvalidInput("term_days", contract.term_days, "1 to 36,599 days")
     if not 1 <= len(contract.parts) <= 100:
@@ -213,7 +216,9 @@ async def _answer(
 ) -> ClaimAnswer:
     state = claim_after(ClaimState.DRAFT, ClaimStep.SUBMIT)
     state = claim_after(state, ClaimStep.VERIFY)
-    automatic = found.outcome is Outcome.GRANT and found.amount_fen <= automatic_limit_fen
+    # The sum of the year counts, so that a contract in pieces is granted no more at once than a whole one.
+    sum_fen = case.history.claimed_year_fen + found.amount_fen
+    automatic = found.outcome is Outcome.GRANT and sum_fen <= automatic_limit_fen
     if automatic:
         state = claim_after(state, ClaimStep.GRANT)
     elif found.outcome is Outcome.REFUSE:
@@ -226,7 +231,7 @@ async def _answer(
             programme.id,
             tenant_id,
             state,
-            new.contract_id,
+            case.contract.id,
             case.contract,
             case.centre_ids,
             new.centres,

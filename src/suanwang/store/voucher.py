@@ -92,7 +92,7 @@ async def lock_programme(tx: Connection, programme_id: str) -> None:
 
 
 async def granted_to(tx: Connection, programme_id: str, tenant_id: str, year_from_s: int) -> Row:
-    """Sums of what was granted to a tenant (this year, in all) and the contracts it was granted on."""
+    """Sums of what was granted to a tenant (this year, in all), and on which contracts and wholes of split ones."""
     return (await tx.fetch(_SQL["granted_to"], programme_id, tenant_id, year_from_s))[0]
 
 

@@ -8,7 +8,16 @@ from suanwang.domain.voucher.answer import Advice, Assessment, Limit, Outcome, R
 from suanwang.domain.voucher.claim import assess, entity_caps_fen
 from suanwang.domain.voucher.days import add_months, day_of, start_of_day_s, valid_to_s, year_key, year_window
 from suanwang.domain.voucher.eligibility import provider_findings
-from suanwang.domain.voucher.facts import Applicant, Contract, History, Listing, Part, Provider, claim_keys
+from suanwang.domain.voucher.facts import (
+    Applicant,
+    Contract,
+    History,
+    Listing,
+    Part,
+    Provider,
+    claim_keys,
+    contract_key,
+)
 from suanwang.domain.voucher.life import (
     CLAIM_TRANSITIONS,
     REDEMPTION_TRANSITIONS,
@@ -85,6 +94,7 @@ __all__ = [
     "claim_after",
     "claim_keys",
     "co_funding_split",
+    "contract_key",
     "day_of",
     "entity_caps_fen",
     "expire",

@@ -17,7 +17,9 @@ select id from programme where id = $1 for no key update
 -- name: granted_to
 select coalesce(sum(c.decided_fen) filter (where c.decided_s >= $3), 0)::bigint as year_fen,
     coalesce(sum(c.decided_fen), 0)::bigint as total_fen,
-    coalesce(array_agg(c.contract_id), '{}') as contracts
+    coalesce(array_agg(c.contract_id), '{}')
+        || coalesce(array_agg(c.contract ->> 'split_of') filter (where c.contract ->> 'split_of' is not null), '{}')
+        as contracts
 from claim c where c.programme_id = $1 and c.tenant_id = $2 and c.state = 'granted'
 
 -- name: insert_claim
