@@ -230,6 +230,7 @@ _MORE_ERRORS = {
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
     "AMBIGUOUS": (mark("{count} jobs answer to {job}; say one by its number or id, the newest are: {candidates}"),),
+    "RULE_NOT_ENFORCED": (mark("{field}: {value} is not enforced yet; {allowed}"),),
     "NOT_YOURS_TO_SAY": (
         mark("{field}: a centre does not say this of itself; an officer puts it on a list (`provider-list add`)"),
     ),

@@ -475,6 +475,8 @@ class ProgrammeLine:
     automatic_limit_fen: int
     budget_left_fen: int
     granted_fen: int
+    not_enforced: list[str]
+    """Rules that stand on paper alone."""
 
 
 class NewListing(Request, frozen=True, kw_only=True):

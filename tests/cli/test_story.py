@@ -55,7 +55,7 @@ service: {kinds: [intelligent], uses: [training], max_term_days: 365}
 rates: [{when: {}, rate_max_bp: 5000}]
 caps: {per_claim_fen: 100000}
 voucher: {share_of_bill_max_bp: 5000}
-redemption: {flow: offset}
+redemption: {flow: offset, after_payment: false}
 """
 
 

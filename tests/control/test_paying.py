@@ -29,7 +29,7 @@ service: {kinds: [intelligent], uses: [training]}
 providers: {mode: whitelist, list: [partners]}
 rates: [{when: {}, rate_max_bp: 10000}]
 caps: {per_entity_year_fen: 200000000}
-redemption: {flow: offset}
+redemption: {flow: offset, after_payment: false}
 voucher: {validity_months: MONTHS}
 """
 

@@ -279,14 +279,17 @@ service: {kinds: [intelligent], uses: [training]}
 providers: {mode: whitelist, list: [partners]}
 rates: [{when: {}, rate_max_bp: 2000}]
 caps: {per_entity_year_fen: 200000000}
-redemption: {flow: FLOW}
+redemption: {flow: FLOW, after_payment: AFTER}
 """
 OFFICER = Actor("officer", "agency", Role.PROGRAMME_OFFICER)
 
 
 async def programme(net: SmallNetwork, flow: str, budget_fen: int = 10**9, automatic_fen: int = 10**8) -> None:
     await net.add_agency("agency")
-    new = NewProgramme(rules=BEIJING.replace("FLOW", flow), automatic_limit_fen=automatic_fen)
+    new = NewProgramme(
+        rules=BEIJING.replace("FLOW", flow).replace("AFTER", str(flow == "reimburse").lower()),
+        automatic_limit_fen=automatic_fen,
+    )
     await voucher.add_programme(net.db, OFFICER, new, net.call(OFFICER), net.now_s)
     await net.list_centre(OFFICER, "partners", "east")
     await voucher.fund(net.db, OFFICER, "test-2023", budget_fen, net.call(OFFICER), net.now_s)

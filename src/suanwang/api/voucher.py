@@ -7,6 +7,7 @@ from litestar import Request, get, post
 from suanwang.api.access import ANYBODY, OFFICER, TENANTS, VOUCHER_READERS, call_of, hub_of
 from suanwang.api.network import parse_id
 from suanwang.control import voucher as flows
+from suanwang.control.enforced import by_people_only
 from suanwang.control.providers import read_providers
 from suanwang.domain.ledger import budget
 from suanwang.domain.tenant import Actor, Role
@@ -53,6 +54,7 @@ async def _programme(tx: Connection, row: Row) -> ProgrammeLine:
         automatic_limit_fen=row["automatic_limit_fen"],
         budget_left_fen=await ledger.balance_fen(tx, budget(row["id"])),
         granted_fen=await voucher.granted_in_all_fen(tx, row["id"]),
+        not_enforced=by_people_only(programme),
     )
 
 

@@ -85,13 +85,16 @@ def choose_voucher(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> V
         named = [record for record in means.vouchers if str(record.id).startswith(spec.voucher)]
         if len(named) != 1:
             raise NotFound(f"no voucher {spec.voucher} of yours", voucher=spec.voucher)
-        refusal = usable(named[0].terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND)
+        used_fen = named[0].granted_fen - means.left_fen[named[0].id]
+        refusal = usable(named[0].terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND, used_fen=used_fen)
         if refusal is not None:
             raise Refused(f"voucher {spec.voucher} cannot pay for this job: {refusal.code}", code=refusal.code)
         return named[0]
     for record in means.vouchers:
         left_fen = means.left_fen[record.id]
-        if left_fen <= 0 or usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is not None:
+        refusal = usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND)
+        # What is not divisible pays one bill and loses the rest: whoever wants that names it.
+        if left_fen <= 0 or not record.terms.divisible or refusal is not None:
             continue
         if any(shares_fen(record, left_fen, centre_id, price_fen)[0] for centre_id, price_fen in prices):
             return record

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from suanwang.control.enforced import require_enforced
 from suanwang.control.providers import read_providers
 from suanwang.domain import movements
 from suanwang.domain.ledger import budget, identity
@@ -20,14 +21,18 @@ from suanwang.domain.voucher import (
     ClaimStep,
     Contract,
     History,
+    OnExpiry,
     Outcome,
     Part,
     Programme,
     Provider,
+    VoucherTerms,
+    YearBasis,
     assess,
     claim_after,
     contract_key,
     day_of,
+    expire,
     provider_findings,
     rules_json,
     rules_sha256,
@@ -49,6 +54,7 @@ from suanwang.wire import ClaimAnswer, NewClaim, NewProgramme, Reason
 async def add_programme(db: Database, actor: Actor, new: NewProgramme, call: Call, now_s: int) -> str:
     """An agency's rules file becomes a programme. Raises InvalidInput naming the path of what is wrong in the file."""
     programme = read_programme(new.rules, new.rules_id)
+    require_enforced(programme)
     if new.automatic_limit_fen < 0:
         raise InvalidInput("automatic_limit_fen", new.automatic_limit_fen, "0 or more fen")
     async with db.transaction() as tx:
@@ -143,21 +149,35 @@ async def _case(
         uses=new.uses,
     )
     _check_contract(contract)
-    history = await _history(tx, programme, tenant_id, now_s)
+    history = await _history(tx, programme, tenant_id, contract, now_s)
     refused_centres = {centre_id: reasons for centre_id, reasons in refused.items() if reasons}
     return _Case(applicant, contract, history, [one.id for one in accepted], refused_centres)
 
 
-async def _history(tx: Connection, programme: Programme, tenant_id: str, now_s: int) -> History:
-    """What was granted to a tenant before, from the records, and what the book says is left of the budget."""
+async def _history(tx: Connection, programme: Programme, tenant_id: str, contract: Contract, now_s: int) -> History:
+    """What was granted before, from the records, and what the book and the year's total say is left of the budget."""
     year_from = year_window(programme.caps.year_basis, day_of(now_s))[0]
     granted = await voucher.granted_to(tx, programme.id, tenant_id, start_of_day_s(year_from))
+    left_fen = await ledger.balance_fen(tx, budget(programme.id))
+    if programme.budget.annual_total_fen is not None:
+        new_year = year_window(YearBasis.NATURAL, day_of(now_s))[0]
+        spent_fen = await voucher.granted_since_fen(tx, programme.id, start_of_day_s(new_year))
+        left_fen = min(left_fen, programme.budget.annual_total_fen - spent_fen)
     return History(
         claimed_year_fen=granted["year_fen"],
         claimed_total_fen=granted["total_fen"],
         claimed_contracts=tuple(granted["contracts"]),
-        programme_left_fen=await ledger.balance_fen(tx, budget(programme.id)),
+        programme_left_fen=left_fen,
+        other_side_claimed=await _other_side_claimed(tx, programme, tenant_id, contract),
     )
+
+
+async def _other_side_claimed(tx: Connection, programme: Programme, tenant_id: str, contract: Contract) -> bool:
+    """Whether another organisation was granted a claim for a contract of this number and day: the other side of it."""
+    if not programme.anti_abuse.both_sides_claim_ban or contract.signed_on is None:
+        return False
+    others = await voucher.claimed_by_others(tx, programme.id, tenant_id, contract.signed_on.isoformat())
+    return contract_key(contract.id) in map(contract_key, others)
 
 
 def _check_contract(contract: Contract) -> None:
@@ -366,9 +386,9 @@ async def _assess_again(tx: Connection, row: Any, amount_fen: int, now_s: int) -
     rules = (await voucher.programme(tx, row["programme_id"]))["rules"]
     programme = programme_of(from_json(rules, dict[str, Any]))
     inputs = from_json(row["inputs"], dict[str, Any])
-    history = await _history(tx, programme, row["tenant_id"], now_s)
     applicant = msgspec.convert(inputs["applicant"], Applicant)
     contract = msgspec.convert(inputs["contract"], Contract)
+    history = await _history(tx, programme, row["tenant_id"], contract, now_s)
     found = assess(programme, applicant, contract, history, on=day_of(now_s))
     if found.amount_fen < amount_fen:
         raise Refused(
@@ -380,21 +400,20 @@ async def _assess_again(tx: Connection, row: Any, amount_fen: int, now_s: int) -
 
 
 async def expire_vouchers(db: Database, now_s: int) -> int:
-    """What is left of vouchers past their end goes to the programme's expired account. Returns how many."""
+    """What no job holds of vouchers that have ended goes where their terms say: back to the budget, or nowhere.
+
+    What a job holds stays; what it gives back after the end goes the same way, at the next look. Returns how many.
+    """
     async with db.transaction() as tx:
-        ended = await voucher.ended_with_value(tx, now_s)
-        await post(
-            tx,
-            [
-                movements.expire(
-                    VoucherSource(str(row["id"]), row["programme_id"]), row["amount_fen"], now_s, "network"
-                )
-                for row in ended
-            ],
-            now_s,
-        )
-        news = [
-            NewEvent("voucher_expired", body={"voucher": str(row["id"]), "fen": row["amount_fen"]}) for row in ended
-        ]
+        transactions, news = [], []
+        for row in await voucher.ended_with_value(tx, now_s):
+            terms = from_json(row["terms"], VoucherTerms)
+            lost_fen = expire(terms, row["amount_fen"], now_s, row["granted_fen"] - row["amount_fen"]).amount_fen
+            returns = terms.on_expiry is OnExpiry.RETURN_TO_PROGRAMME
+            source = VoucherSource(str(row["id"]), row["programme_id"])
+            transactions.append(movements.expire(source, lost_fen, returns, now_s, "network"))
+            body = {"voucher": str(row["id"]), "fen": lost_fen, "on_expiry": terms.on_expiry}
+            news.append(NewEvent("voucher_expired", body=body))
+        await post(tx, transactions, now_s)
         await event.append(tx, now_s, "network", news)
-    return len(ended)
+    return len(news)

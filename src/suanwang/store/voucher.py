@@ -179,8 +179,27 @@ async def by_ids(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, VoucherR
 
 
 async def ended_with_value(tx: Connection, now_s: int) -> list[Row]:
-    """Vouchers past their end that still hold value."""
+    """Vouchers past their end, and those that their one bill has ended, as far as something is left of them."""
     return await tx.fetch(_SQL["ended_with_value"], now_s)
+
+
+async def claimed_by_others(tx: Connection, programme_id: str, tenant_id: str, signed_on: str) -> list[str]:
+    """Contracts of that day that others were granted a claim for."""
+    return [row["contract_id"] for row in await tx.fetch(_SQL["claimed_by_others"], programme_id, tenant_id, signed_on)]
+
+
+async def granted_since_fen(tx: Connection, programme_id: str, from_s: int) -> int:
+    return int(await tx.fetchval(_SQL["granted_since"], programme_id, from_s))
+
+
+async def redemption_basis(tx: Connection, claim_id: UUID) -> Row:
+    """The rules that a claim was granted under, and the applicant as it was assessed."""
+    return (await tx.fetch(_SQL["redemption_basis"], claim_id))[0]
+
+
+async def lock_redemptions(tx: Connection, programme_id: str, tenant_id: str) -> None:
+    """One after the other, until the transaction ends: they share a cap."""
+    await tx.execute(_SQL["lock_redemptions"], f"{programme_id}/{tenant_id}")
 
 
 def _record(row: Row) -> VoucherRecord:

@@ -74,10 +74,31 @@ left join balance b on b.account_id = a.id
 where v.id = any($1::uuid[])
 
 -- name: ended_with_value
-select v.id, v.programme_id, b.amount_fen from voucher v
+-- Past their end; and those that are not divisible, once they have paid a bill and hold nothing for another.
+select v.id, v.programme_id, v.terms::text as terms, v.granted_fen, b.amount_fen from voucher v
 join account a on a.kind = 'voucher' and a.owner = v.id::text
 join balance b on b.account_id = a.id
-where v.valid_to_s <= $1 and b.amount_fen > 0 order by v.id limit 1000
+where b.amount_fen > 0 and (v.valid_to_s <= $1 or (
+    v.terms -> 'divisible' = 'false'::jsonb and b.amount_fen < v.granted_fen and not exists (
+        select from account h join balance held on held.account_id = h.id
+        where h.kind = 'hold' and h.owner = 'voucher/' || v.id and held.amount_fen > 0
+    )
+))
+order by v.id limit 1000
+
+-- name: claimed_by_others
+select contract_id from claim
+where programme_id = $1 and tenant_id <> $2 and state = 'granted' and contract ->> 'signed_on' = $3
+
+-- name: granted_since
+select coalesce(sum(decided_fen), 0)::bigint from claim where programme_id = $1 and state = 'granted' and decided_s >= $2
+
+-- name: redemption_basis
+select p.rules::text as rules, (c.inputs -> 'applicant')::text as applicant
+from claim c join programme p on p.id = c.programme_id where c.id = $1
+
+-- name: lock_redemptions
+select pg_advisory_xact_lock(7701, hashtext($1))
 
 -- name: granted_in_all
 select coalesce(sum(granted_fen), 0)::bigint from voucher where programme_id = $1
