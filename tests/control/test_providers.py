@@ -213,6 +213,25 @@ async def test_what_a_job_has_set_aside_pays_although_its_centre_leaves_the_list
     assert (await prove(net.db, net.now_s)).hold
 
 
+async def test_a_charge_where_the_voucher_does_not_pay_would_be_found(net: SmallNetwork, database_url: str) -> None:
+    tenant = await net.add_tenant("acme", 10**6, {"legal_person": True})
+    east = await net.add_centre("east", nodes=1, chips=1)
+    east.run_s = lambda order: (SECONDS_PER_HOUR // 2, Cause.SUCCEEDED)
+    await programme(net)
+    await net.list_centre(OFFICER, "partners", "east")
+    await claim(net, tenant)
+    await net.turn()
+    await net.submit(tenant, job_spec())
+    await net.turn()
+    await net.turn(SECONDS_PER_HOUR // 2)
+    owner = await asyncpg.connect(database_url)
+    await owner.execute("update job set voucher_centres = '{west}'")
+    await owner.close()
+    broken = {one.name: one.contradictions for one in (await prove(net.db, net.now_s)).proofs if not one.holds}
+    assert list(broken) == ["vouchers_where_accepted"]
+    assert [row["centre"] for row in broken["vouchers_where_accepted"]] == ["east"]
+
+
 async def test_a_centre_keeps_its_owner(net: SmallNetwork) -> None:
     await net.add_centre("east")
     await net.add_centre("west")
