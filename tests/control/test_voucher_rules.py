@@ -1,6 +1,7 @@
 """Rules of vouchers that hold on the live network: their end, one bill, both sides, caps of redemptions; others are
 refused by name."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,15 @@ async def test_what_is_left_at_the_end_goes_where_the_rules_say_once(
     (later,) = await net.submit(tenant, job_spec())
     assert later.voucher_hold_fen == 0
     assert (await prove(net.db, net.now_s)).hold
+
+
+async def test_hubs_that_look_at_once_tell_of_an_end_once(net: SmallNetwork) -> None:
+    await with_voucher(net, rules(voucher_rules="{validity_months: 1}"))
+    net.now_s += 31 * SECONDS_PER_DAY
+    looks = await asyncio.gather(*(voucher.expire_vouchers(net.db, net.now_s) for _ in range(8)))
+    assert sorted(looks) == [0] * 7 + [1]
+    assert len(await events(net, "voucher_expired")) == 1
+    assert await balances(net) == (BUDGET_FEN, 0)
 
 
 async def test_a_voucher_without_an_end_keeps_its_value(net: SmallNetwork) -> None:

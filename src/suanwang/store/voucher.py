@@ -179,7 +179,11 @@ async def by_ids(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, VoucherR
 
 
 async def ended_with_value(tx: Connection, now_s: int) -> list[Row]:
-    """Vouchers past their end, and those that their one bill has ended, as far as something is left of them."""
+    """Vouchers past their end, and those that their one bill has ended, as far as something is left of them.
+
+    One look after the other, until the transaction ends: two that see the same value would tell of it twice.
+    """
+    await tx.execute(_SQL["lock_ends"])
     return await tx.fetch(_SQL["ended_with_value"], now_s)
 
 

@@ -24,6 +24,7 @@ comment on column centre.facts_xid is 'The transaction that said so, as offer_xi
 -- Where a voucher pays is asked when value is set aside, and kept with the job that it was set aside for.
 alter table claim add column asked_centres text[] not null default '{}';
 comment on column claim.asked_centres is 'Centres of the contract; empty: whichever the rules accept when a job asks';
+create index claim_of_programme on claim (programme_id, (contract ->> 'signed_on'));
 update claim set asked_centres = centre_ids
     || array(select jsonb_object_keys(coalesce(assessment -> 'refused_centres', '{}'::jsonb)));
 

@@ -73,6 +73,9 @@ left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
 where v.id = any($1::uuid[])
 
+-- name: lock_ends
+select pg_advisory_xact_lock(7702, 1)
+
 -- name: ended_with_value
 -- Past their end; and those that are not divisible, once they have paid a bill and hold nothing for another.
 select v.id, v.programme_id, v.terms::text as terms, v.granted_fen, b.amount_fen from voucher v
