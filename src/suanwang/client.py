@@ -17,6 +17,7 @@ import httpx
 import msgspec
 
 from suanwang import __version__
+from suanwang.domain.voucher import Listing
 from suanwang.errors import (
     Conflict,
     Failed,
@@ -48,6 +49,7 @@ from suanwang.wire import (
     NewCentre,
     NewClaim,
     NewFunding,
+    NewListing,
     NewMaintenance,
     NewOrganisation,
     NewProgramme,
@@ -212,6 +214,14 @@ class Client:
         await self._post(
             f"/v1/programmes/{_path(programme_id)}/fundings", NewFunding(amount_fen=amount_fen), dict[str, Any], key=key
         )
+
+    async def change_list(self, new: NewListing) -> bool:
+        """False if it was so already."""
+        answer = await self._post("/v1/provider-lists", new, dict[str, bool])
+        return answer["changed"]
+
+    async def provider_lists(self, past: bool = False) -> list[Listing]:
+        return await self._get("/v1/provider-lists", list[Listing], {"past": past})
 
     async def claim(self, new: NewClaim, *, key: str | None = None) -> ClaimAnswer:
         return await self._post("/v1/claims", new, ClaimAnswer, key=key)

@@ -184,6 +184,7 @@ _VOUCHERS = {
             mark("{field}: {now}; the rules begin on {limit}"),
             mark("{field}: not stated; the rules begin on {limit}"),
         ),
+        "SIGNED_IN_FUTURE": (mark("{field}: {now}; a contract is signed before it is claimed for, today is {limit}"),),
         "TERM_TOO_LONG": (
             mark("the contract runs {now} days, the rules allow {limit}"),
             mark("the contract must state its days; the rules allow {limit}"),
@@ -248,6 +249,10 @@ _MORE_ERRORS = {
     "TOKEN_REFUSED": (mark("this token is not known, has ended or was revoked"),),
     "JOB_ENDED": (mark("this job is over: {state}"),),
     "AMBIGUOUS": (mark("{count} jobs answer to {job}; say one by its number or id, the newest are: {candidates}"),),
+    "RULE_NOT_ENFORCED": (mark("{field}: {value} is not enforced yet; {allowed}"),),
+    "NOT_YOURS_TO_SAY": (
+        mark("{field}: a centre does not say this of itself; an officer puts it on a list (`provider-list add`)"),
+    ),
     "ID_TAKEN": (mark("the id {id} is taken"),),
     "SECRET_SHOWN_ONCE": (
         mark("token {token} was issued by this call and its secret shown once; revoke it and issue another"),
@@ -454,7 +459,6 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "charge": mark("charge"),
         "redeem": mark("redemption"),
         "refund": mark("refund"),
-        "carry_over": mark("return to the budget"),
         # organisations and roles
         "tenant": mark("tenant"),
         "centre": mark("centre"),

@@ -48,6 +48,8 @@ PUT    /v1/blobs                        .      +      +     .        +     .    
 GET    /v1/blobs/{sha256_hex}           .      +      +     .        +     .       .       .
 POST   /v1/programmes                   .      .      .     .        .     +       .       .
 POST   /v1/programmes/{programme_id}/fundings . .    .     .        .     +       .       .
+POST   /v1/provider-lists               .      .      .     .        .     +       .       +
+GET    /v1/provider-lists               .      +      +     +        +     +       +       +
 POST   /v1/claims                       .      +      +     .        .     .       .       .
 GET    /v1/claims                       .      +      +     .        .     +       +       +
 POST   /v1/claims/{claim_id}/decision   .      .      .     .        .     +       .       .

@@ -50,6 +50,7 @@ COMMANDS = {
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
     *("export beancount",),
     *("programme add", "programme list", "programme fund"),
+    *("provider-list add", "provider-list remove", "provider-list show"),
     *("voucher list", "voucher claim", "voucher claims", "voucher decide"),
 }
 LONG_RUNNING = {"up", "agent"}

@@ -53,10 +53,11 @@ id: trial
 name_zh: 试行算力券
 issuer_zh: 试行单位
 service: {kinds: [intelligent], uses: [training], max_term_days: 365}
+providers: {mode: whitelist, list: partners}
 rates: [{when: {}, rate_max_bp: 5000}]
 caps: {per_claim_fen: 100000}
 voucher: {share_of_bill_max_bp: 5000}
-redemption: {flow: offset}
+redemption: {flow: offset, after_payment: false}
 """
 
 
@@ -394,12 +395,37 @@ def test_the_calendar_of_a_centre(net: Network) -> None:
     assert "NOT_ALLOWED" in net.sw("acme", "booking", "add", "x", *hours, "--tenant", "acme", "--json").stdout
 
 
+def whitelist(net: Network) -> None:
+    """The agency puts the centre on its list, off it, and on it again; nobody else can."""
+    entry = ("partners", "east")
+    assert "NOT_ALLOWED" in net.sw("east-org", "provider-list", "add", *entry, "--json").stdout
+    misspelt = net.sw("agency", "provider-list", "add", "partner", "east")
+    assert misspelt.exit_code == 1
+    assert "partners" in misspelt.stderr
+    assert "from now on" in net.sw("agency", "provider-list", "add", *entry).stdout
+    assert "so it was already" in net.sw("agency", "provider-list", "add", *entry).stdout
+    assert net.ask("default", "provider-list", "remove", *entry, "--agency", "agency")["changed"]
+    assert net.ask("acme", "provider-list", "show") == []
+    assert net.ask("agency", "provider-list", "add", *entry)["changed"]
+    (now,) = net.ask("acme", "provider-list", "show", "partners")
+    assert (now["agency_id"], now["centre_id"], now["to_s"]) == ("agency", "east", None)
+    assert len(net.ask("acme", "provider-list", "show", "--past")) == 2
+    assert "east" in net.sw("acme", "provider-list", "show", "--past").stdout
+    assert net.ask("acme", "provider-list", "show", "others") == []
+
+
 def test_vouchers_from_rules_to_settlement(net: Network) -> None:
     rules = net.home / "rules.yaml"
     rules.write_text(RULES)
     programme = net.ask("agency", "programme", "add", rules, "--automatic-limit", "500")
     assert (programme["id"], programme["automatic_limit_fen"]) == ("trial", 50_000)
+    assert programme["not_enforced"] == ["anti_abuse.clawback"]
+    rules.write_text(RULES.replace("trial", "passed-on").replace("voucher: {", "voucher: {transferable: true, "))
+    refused = net.sw("agency", "programme", "add", rules)
+    assert refused.exit_code == 1
+    assert "voucher.transferable: yes is not enforced yet" in refused.stderr
     net.ask("agency", "programme", "fund", "trial", "10000")
+    whitelist(net)
     claim = ("voucher", "claim", "trial", "--signed-on", "2025-03-31", "--contract")
     done = net.sw("acme", *claim, "C-0", "--term-days", "900", "--amount", "100")
     assert done.exit_code == 1
@@ -463,12 +489,19 @@ def test_the_book_is_checked_without_the_hub(net: Network) -> None:
 
 
 def test_a_receipt_is_checked_without_the_hub(net: Network) -> None:
-    receipt = net.ask("acme", "job", "show", "with-folder")
+    net.ask("acme", "submit", net.task("receipted", "true"), "--wait")
+    until = time.monotonic() + 20
+    while True:
+        net.ask("default", "prove", "--from", "2026-01-01")  # what is exported is sealed, unless it is under way
+        receipt = net.ask("acme", "job", "show", "receipted")
+        if len(receipt["evidence"]) == len({line["transaction_id"] for line in receipt["transfers"]}):
+            break
+        assert time.monotonic() < until
     kept = net.home / "receipt.json"
     kept.write_text(json.dumps(receipt), "utf-8")
     checked = net.ask("acme", "prove", "--receipt", str(kept))
     assert checked["wrong"] == []
-    assert checked["sealed"] == checked["all"] > 1  # the book was exported, and so sealed, before
+    assert checked["sealed"] == checked["all"] > 1
     receipt["charged_fen"] += 1
     kept.write_text(json.dumps(receipt), "utf-8")
     done = net.sw("acme", "prove", "--receipt", str(kept))

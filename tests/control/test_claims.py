@@ -1,138 +1,128 @@
-"""Claims, and what keeps a programme's money from those whom its rules do not mean."""
+"""Claims: what is granted at once, and which contracts are the same."""
 
-from dataclasses import replace
+from uuid import UUID
 
-import msgspec
 import pytest
 
-from suanwang.control import network, voucher
-from suanwang.control.network import Joining
+from suanwang.control import voucher
 from suanwang.control.prove import prove
-from suanwang.domain.centre import Centre, Node, Offer, Pool
-from suanwang.domain.ledger import budget, expired
 from suanwang.domain.tenant import Actor, Role
-from suanwang.errors import InvalidInput, NotAllowed
-from suanwang.store import centre, ledger
+from suanwang.errors import InvalidInput, Refused
 from suanwang.testing.network import SmallNetwork
 from suanwang.units import SECONDS_PER_DAY
 from suanwang.wire import ClaimAnswer, ContractPart, NewClaim, NewProgramme
 
+OFFICER = Actor("officer", "agency", Role.PROGRAMME_OFFICER)
 RULES = """
 id: p
-name_zh: 测试
-issuer_zh: 测试
-jurisdiction: 北京
-service: {kinds: [intelligent], uses: [training], contract_once: true}
-providers: {mode: whitelist, list: [partners]}
-rates: [{when: {}, rate_max_bp: 2000}]
-caps: {per_entity_year_fen: 200000000}
-redemption: {flow: offset}
-voucher: {validity_months: 3}
+rates: [{when: {}, rate_max_bp: 10000}]
+redemption: {flow: offset, after_payment: false}
+caps: {year_basis: BASIS}
 """
-BUDGET_FEN = 1_000_000
-CLAIM = NewClaim(
-    programme_id="p",
-    contract_id="C-1",
-    signed_on="2023-11-01",
-    term_days=100,
-    parts=(ContractPart(kind="intelligent", amount_fen=100_000),),
-)
+FACTS: dict[str, object] = {"legal_person": True}
 
 
-async def programme(net: SmallNetwork, automatic_limit_fen: int, rules: str = RULES) -> None:
-    officer = await net.add_agency("agency")
-    new = NewProgramme(rules=rules, automatic_limit_fen=automatic_limit_fen)
-    await voucher.add_programme(net.db, officer, new, net.call(officer), net.now_s)
-    await voucher.fund(net.db, officer, "p", BUDGET_FEN, net.call(officer), net.now_s)
+async def programme(net: SmallNetwork, basis: str = "natural", limit_fen: int = 5_000) -> None:
+    await net.add_agency("agency")
+    new = NewProgramme(rules=RULES.replace("BASIS", basis), automatic_limit_fen=limit_fen)
+    await voucher.add_programme(net.db, OFFICER, new, net.call(OFFICER), net.now_s)
+    await voucher.fund(net.db, OFFICER, "p", 10**9, net.call(OFFICER), net.now_s)
 
 
-async def claim(net: SmallNetwork, tenant: Actor, contract_id: str, signed_on: str = "2023-11-01") -> ClaimAnswer:
-    new = msgspec.structs.replace(CLAIM, contract_id=contract_id, signed_on=signed_on)
+async def claim(
+    net: SmallNetwork, tenant: Actor, contract: str, fen: int, signed_on: str = "2023-11-01", **facts: object
+) -> ClaimAnswer:
+    part = ContractPart(kind="intelligent", amount_fen=fen)
+    new = NewClaim(programme_id="p", contract_id=contract, signed_on=signed_on, term_days=9, parts=(part,), facts=facts)
     return await voucher.claim(net.db, tenant, new, net.call(tenant), net.now_s)
 
 
-async def test_a_contract_that_is_cut_into_many_is_still_decided_by_a_person(net: SmallNetwork) -> None:
-    tenant = await net.add_tenant("acme", 0, {"legal_person": True})
-    await net.add_centre("east", provider={"on_list": ["partners"]})
-    await programme(net, automatic_limit_fen=50_000)
-    answers = [await claim(net, tenant, f"C-{number}") for number in range(4)]
-    assert [(one.state, one.granted_fen) for one in answers] == [
-        ("granted", 20_000),
-        ("granted", 20_000),
-        ("verified", 0),
-        ("verified", 0),
-    ]
-    other = await net.add_tenant("other", 0, {"legal_person": True})
-    assert (await claim(net, other, "D-1")).state == "granted"
+def codes(given: ClaimAnswer) -> list[str]:
+    return [refusal.code for refusal in given.refusals]
 
 
-@pytest.mark.parametrize("again", [" C-1", "c-1 ", "Ｃ－１", "C-1\u3000", "\tc-1"])
-async def test_one_contract_has_one_id_however_it_is_typed(net: SmallNetwork, again: str) -> None:
-    tenant = await net.add_tenant("acme", 0, {"legal_person": True})
-    await net.add_centre("east", provider={"on_list": ["partners"]})
-    await programme(net, automatic_limit_fen=10**8)
-    assert (await claim(net, tenant, "C-1")).state == "granted"
-    assert [one.code for one in (await claim(net, tenant, again)).refusals] == ["CONTRACT_ALREADY_CLAIMED"]
-    assert (await claim(net, tenant, "C- 1")).state == "granted"
-
-
-async def test_a_contract_of_the_future_is_refused(net: SmallNetwork) -> None:
-    tenant = await net.add_tenant("acme", 0, {"legal_person": True})
-    await net.add_centre("east", provider={"on_list": ["partners"]})
-    await programme(net, automatic_limit_fen=10**8)
-    with pytest.raises(InvalidInput) as no:
-        await claim(net, tenant, "C-1", "2023-11-16")
-    assert no.value.facts["field"] == "signed_on"
-    assert (await claim(net, tenant, "C-1", "2023-11-15")).state == "granted"
-
-
-def joining(lists: list[str] | None) -> Joining:
-    facts: dict[str, object] = {} if lists is None else {"on_list": lists}
-    where = Centre("east", "East", "east", "北京", 39.9, 116.4, facts)
-    return Joining(where, (Pool("east-pool", "east", "a100-sxm-80g", (Node("n0", 8, 64),), Offer(1_000, 86_400)),))
-
-
-async def test_no_centre_puts_itself_on_a_list(net: SmallNetwork) -> None:
-    """A list opens a programme's purse; what the administrator has said may be said again."""
-    await net.add_centre("west")
-    operator = Actor("operator", "west-org", Role.CENTRE_OPERATOR)
-
-    async def join(actor: Actor, lists: list[str] | None) -> bool:
-        return await network.join_centre(
-            net.db, net.catalogue, actor, joining(lists), "west-org", net.call(actor), net.now_s
-        )
-
-    with pytest.raises(NotAllowed) as no:
-        await join(operator, ["partners"])
-    assert no.value.code == "LIST_IS_NOT_YOURS"
-    async with net.db.transaction() as tx:
-        assert [one.centre.id for one in await centre.centres(tx)] == ["west"]
-    admin = replace(operator, role=Role.NETWORK_ADMIN)
-    assert await join(admin, ["partners"])
-    assert not await join(operator, ["partners"])
-    assert not await join(operator, None)
-    with pytest.raises(NotAllowed):
-        await join(operator, ["partners", "others"])
-
-
-@pytest.mark.parametrize(("said", "void_fen"), [("return_to_programme", 0), ("void", 20_000)])
-async def test_what_is_left_at_the_end_goes_where_the_rules_say(net: SmallNetwork, said: str, void_fen: int) -> None:
-    tenant = await net.add_tenant("acme", 0, {"legal_person": True})
-    await net.add_centre("east", provider={"on_list": ["partners"]})
-    await programme(net, 10**8, RULES.replace("validity_months: 3", f"validity_months: 3, on_expiry: {said}"))
-    await claim(net, tenant, "C-1")
-    assert await voucher.expire_vouchers(net.db, net.now_s) == 0
-    net.now_s += 100 * SECONDS_PER_DAY
-    assert await voucher.expire_vouchers(net.db, net.now_s) == 1
-    assert await voucher.expire_vouchers(net.db, net.now_s) == 0
-    async with net.db.transaction() as tx:
-        assert await ledger.balance_fen(tx, budget("p")) == BUDGET_FEN - void_fen
-        balances = {one.kind: one.amount_fen for one in await ledger.open_balances(tx, expired("p").kind)}
-    assert sum(balances.values()) == void_fen
+async def test_the_automatic_limit_is_for_the_sum_of_a_tenant(net: SmallNetwork) -> None:
+    acme, other = await net.add_tenant("acme", 0, FACTS), await net.add_tenant("other", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net)
+    states = [(await claim(net, acme, f"C-{i}", 2_000)).state for i in range(3)]
+    assert states == ["granted", "granted", "verified"]
+    assert (await claim(net, acme, "C-small", 1_000)).state == "granted"
+    assert (await claim(net, acme, "C-smaller", 1)).state == "verified"
+    assert (await claim(net, other, "D-1", 5_000)).state == "granted"
     assert (await prove(net.db, net.now_s)).hold
 
 
-async def test_a_rule_that_no_flow_follows_is_refused(net: SmallNetwork) -> None:
-    with pytest.raises(InvalidInput) as no:
-        await programme(net, 0, RULES.replace("validity_months: 3", "validity_months: 3, divisible: false"))
-    assert no.value.facts["field"] == "voucher.divisible"
+async def test_what_an_officer_granted_counts_too(net: SmallNetwork) -> None:
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net)
+    waits = await claim(net, acme, "C-1", 9_000)
+    assert waits.state == "verified"
+    await voucher.decide(net.db, OFFICER, UUID(waits.claim_id), 4_500, net.call(OFFICER), net.now_s)
+    assert [(await claim(net, acme, f"C-{fen}", fen)).state for fen in (501, 500)] == ["verified", "granted"]
+
+
+@pytest.mark.parametrize(("basis", "days", "state"), [("natural", 48, "granted"), ("rolling12", 48, "verified")])
+async def test_the_limit_is_new_in_the_programme_s_next_year(
+    net: SmallNetwork, basis: str, days: int, state: str
+) -> None:
+    """From the middle of November 48 days lead into January."""
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net, basis)
+    assert (await claim(net, acme, "C-1", 5_000)).state == "granted"
+    net.now_s += days * SECONDS_PER_DAY
+    assert (await claim(net, acme, "C-2", 5_000)).state == state
+
+
+@pytest.mark.parametrize("again", ["C-1 ", " C-1", "c-1", "Ｃ－１", "C-1\u3000", "\tC-1\n"])
+async def test_a_contract_written_otherwise_is_the_same_contract(net: SmallNetwork, again: str) -> None:
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net)
+    assert (await claim(net, acme, "C-1", 100)).state == "granted"
+    assert codes(await claim(net, acme, again, 100)) == ["CONTRACT_ALREADY_CLAIMED"]
+    async with net.db.transaction() as tx:
+        shown = [row["contract_id"] for row in await tx.fetch("select contract_id from claim order by submitted_s, id")]
+    assert sorted(shown) == sorted(["C-1", " ".join(again.split())])
+
+
+async def test_pieces_of_one_contract_are_one_contract(net: SmallNetwork) -> None:
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net)
+    assert (await claim(net, acme, "C-1", 100, split_of="Whole 7")).state == "granted"
+    assert codes(await claim(net, acme, "C-2", 100, split_of="whole  7")) == ["CONTRACT_ALREADY_CLAIMED"]
+
+
+@pytest.mark.parametrize("number", ["", "  ", "C-1\u200b", "C" * 201])
+async def test_a_number_that_cannot_be_read_is_none(net: SmallNetwork, number: str) -> None:
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net)
+    with pytest.raises(InvalidInput, match="contract_id"):
+        await claim(net, acme, number, 100)
+
+
+async def test_a_contract_that_is_signed_tomorrow_is_refused(net: SmallNetwork) -> None:
+    """It is the morning of 15 November in China."""
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net)
+    given = await claim(net, acme, "C-1", 100, signed_on="2023-11-16")
+    assert codes(given) == ["SIGNED_IN_FUTURE"]
+    assert given.refusals[0].facts["field"] == "contract.signed_on"
+    assert [advice.facts["needed"] for advice in given.advice] == ["2023-11-15"]
+    assert (await claim(net, acme, "C-1", 100, signed_on="2023-11-15")).state == "granted"
+
+
+async def test_an_officer_cannot_grant_one_contract_twice(net: SmallNetwork) -> None:
+    acme = await net.add_tenant("acme", 0, FACTS)
+    await net.add_centre("east")
+    await programme(net, limit_fen=0)
+    first, second = await claim(net, acme, "C-1", 100), await claim(net, acme, "C-1 ", 100)
+    await voucher.decide(net.db, OFFICER, UUID(first.claim_id), 100, net.call(OFFICER), net.now_s)
+    with pytest.raises(Refused) as refused:
+        await voucher.decide(net.db, OFFICER, UUID(second.claim_id), 100, net.call(OFFICER), net.now_s)
+    assert refused.value.facts["refusals"] == ["CONTRACT_ALREADY_CLAIMED"]

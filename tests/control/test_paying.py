@@ -29,20 +29,21 @@ name_zh: 测试
 issuer_zh: 测试
 jurisdiction: 北京
 service: {kinds: [intelligent], uses: [training]}
-providers: {mode: whitelist, list: [PARTNERS]}
+providers: {mode: whitelist, list: [partners]}
 rates: [{when: {}, rate_max_bp: 10000}]
 caps: {per_entity_year_fen: 200000000}
-redemption: {flow: offset}
+redemption: {flow: offset, after_payment: false}
 voucher: {validity_months: MONTHS}
 """
 
 
-async def grant(net: SmallNetwork, tenant: Actor, programme_id: str, partners: str, fen: int, months: int) -> str:
-    """A voucher of a programme of its own, for the centres that are its partners, that ends after so many months."""
+async def grant(net: SmallNetwork, tenant: Actor, programme_id: str, partner: str, fen: int, months: int) -> str:
+    """A voucher of a programme of its own, for the centre that is its partner, that ends after so many months."""
     officer = await net.add_agency(f"agency-of-{programme_id}")
-    rules = RULES.replace("ID", programme_id).replace("PARTNERS", partners).replace("MONTHS", str(months))
+    rules = RULES.replace("ID", programme_id).replace("MONTHS", str(months))
     new = NewProgramme(rules=rules, automatic_limit_fen=10**8)
     await voucher.add_programme(net.db, officer, new, net.call(officer), net.now_s)
+    await net.list_centre(officer, "partners", partner)
     await voucher.fund(net.db, officer, programme_id, fen, net.call(officer), net.now_s)
     part = ContractPart(kind="intelligent", amount_fen=fen)
     claim = NewClaim(programme_id=programme_id, contract_id="C1", signed_on="2023-11-01", term_days=100, parts=(part,))
@@ -70,8 +71,8 @@ async def test_calls_that_reach_for_the_same_voucher_at_once_are_paid_in_cash_wh
     net: SmallNetwork, turn: int
 ) -> None:
     tenant = await net.add_tenant("acme", 17_000, FACTS)
-    await net.add_centre("east", provider={"on_list": ["partners"]})
-    await grant(net, tenant, "p", "partners", 3_000, 3)
+    await net.add_centre("east")
+    await grant(net, tenant, "p", "east", 3_000, 3)
     answers = await asyncio.gather(*(alone(net, tenant, f"rush-{i}") for i in range(20)))
     assert [answer for answer in answers if isinstance(answer, InsufficientValue)] == []
     parts = [job.voucher_hold_fen for answer in answers if isinstance(answer, list) for job in answer]
@@ -98,10 +99,10 @@ async def test_whoever_is_refused_while_others_ask_hears_what_is_free(net: Small
 
 async def test_the_first_voucher_that_bears_a_part_is_chosen_not_the_first_of_all(net: SmallNetwork) -> None:
     tenant = await net.add_tenant("acme", 100_000, FACTS)
-    await net.add_centre("east", provider={"on_list": ["eastern"]})
-    await net.add_centre("west", provider={"on_list": ["western"]})
-    sooner = await grant(net, tenant, "sooner", "eastern", 10_000, 1)
-    later = await grant(net, tenant, "later", "western", 10_000, 3)
+    await net.add_centre("east")
+    await net.add_centre("west")
+    sooner = await grant(net, tenant, "sooner", "east", 10_000, 1)
+    later = await grant(net, tenant, "later", "west", 10_000, 3)
     pinned = replace(job_spec(), variants=(Variant("A100", 1, centre="west"),))
     hub = Hub(net.db, net.catalogue, lambda: net.now_s, unseen_after_s=30)
     await asyncio.to_thread(daemon.warm_up)
@@ -178,8 +179,8 @@ async def test_the_limit_of_a_job_holds_over_all_its_attempts(net: SmallNetwork)
 
 async def test_a_voucher_pays_for_the_next_attempt_too_while_it_has_something_left(net: SmallNetwork) -> None:
     tenant = await net.add_tenant("acme", 1_000, FACTS)
-    east = await net.add_centre("east", provider={"on_list": ["partners"]})
-    await grant(net, tenant, "p", "partners", 1_600, 3)
+    east = await net.add_centre("east")
+    await grant(net, tenant, "p", "east", 1_600, 3)
     east.run_s = lambda order: (order.walltime_s, Cause.FAILED)
     (submitted,) = await net.submit(tenant, replace(job_spec(), max_restarts_on_errors=3))
     assert (submitted.voucher_hold_fen, submitted.cash_hold_fen) == (1_000, 0)

@@ -15,22 +15,37 @@ from suanwang.store import ledger
 from suanwang.store import voucher as vouchers
 from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
 from suanwang.units import SECONDS_PER_DAY
-from suanwang.wire import NewRefund, RefundLine, SubmittedJob
-from tests.control.test_claims import BUDGET_FEN, RULES, claim, programme
+from suanwang.wire import ContractPart, NewClaim, NewProgramme, NewRefund, RefundLine, SubmittedJob
 
-HALF = RULES.replace("rate_max_bp: 2000", "rate_max_bp: 5000").replace(
-    "voucher: {validity_months: 3}", "voucher: {validity_months: 3, share_of_bill_max_bp: 5000}"
-)
+BUDGET_FEN = 1_000_000
+HALF = """
+id: p
+rates: [{when: {}, rate_max_bp: 5000}]
+redemption: {flow: FLOW, after_payment: AFTER}
+voucher: {validity_months: 3, share_of_bill_max_bp: 5000}
+"""
+
+
+async def programme(net: SmallNetwork, tenant: Actor, flow: str) -> None:
+    """A voucher of 500 yuan that bears half of a bill."""
+    officer = await net.add_agency("agency")
+    rules = HALF.replace("FLOW", flow).replace("AFTER", "true" if flow == "reimburse" else "false")
+    new = NewProgramme(rules=rules, automatic_limit_fen=10**8)
+    await voucher.add_programme(net.db, officer, new, net.call(officer), net.now_s)
+    await voucher.fund(net.db, officer, "p", BUDGET_FEN, net.call(officer), net.now_s)
+    part = ContractPart(kind="intelligent", amount_fen=100_000)
+    claim = NewClaim(programme_id="p", contract_id="C-1", signed_on="2023-11-01", term_days=9, parts=(part,))
+    given = await voucher.claim(net.db, tenant, claim, net.call(tenant), net.now_s)
+    assert given.granted_fen == 50_000
 
 
 async def charged(net: SmallNetwork, flow: str | None) -> tuple[Actor, SubmittedJob]:
     """A job that was charged 1,001 fen: half of it, 500, by a voucher if a flow is named."""
     tenant = await net.add_tenant("acme", 10_000, {"legal_person": True})
-    east = await net.add_centre("east", provider={"on_list": ["partners"]})
+    east = await net.add_centre("east")
     east.run_s = lambda order: (3_601, Cause.SUCCEEDED)
     if flow is not None:
-        await programme(net, 10**8, HALF.replace("flow: offset", f"flow: {flow}"))
-        assert (await claim(net, tenant, "C-1")).granted_fen == 50_000
+        await programme(net, tenant, flow)
     await net.turn()
     (submitted,) = await net.submit(tenant, job_spec(walltime_s=7_200))
     await net.turn()

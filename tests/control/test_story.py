@@ -279,15 +279,19 @@ service: {kinds: [intelligent], uses: [training]}
 providers: {mode: whitelist, list: [partners]}
 rates: [{when: {}, rate_max_bp: 2000}]
 caps: {per_entity_year_fen: 200000000}
-redemption: {flow: FLOW}
+redemption: {flow: FLOW, after_payment: AFTER}
 """
 OFFICER = Actor("officer", "agency", Role.PROGRAMME_OFFICER)
 
 
 async def programme(net: SmallNetwork, flow: str, budget_fen: int = 10**9, automatic_fen: int = 10**8) -> None:
     await net.add_agency("agency")
-    new = NewProgramme(rules=BEIJING.replace("FLOW", flow), automatic_limit_fen=automatic_fen)
+    new = NewProgramme(
+        rules=BEIJING.replace("FLOW", flow).replace("AFTER", str(flow == "reimburse").lower()),
+        automatic_limit_fen=automatic_fen,
+    )
     await voucher.add_programme(net.db, OFFICER, new, net.call(OFFICER), net.now_s)
+    await net.list_centre(OFFICER, "partners", "east")
     await voucher.fund(net.db, OFFICER, "test-2023", budget_fen, net.call(OFFICER), net.now_s)
 
 
@@ -304,7 +308,7 @@ CLAIM = NewClaim(
 @pytest.mark.parametrize("flow", ["reimburse", "offset"])
 async def test_one_voucher_from_budget_to_settlement(net: SmallNetwork, flow: str) -> None:
     tenant = await net.add_tenant("startup", 100_000, FACTS)
-    east = await net.add_centre("east", nodes=1, chips=1, provider={"on_list": ["partners"]})
+    east = await net.add_centre("east", nodes=1, chips=1)
     await net.add_centre("west", fen_per_chip_hour=5_000)
     east.run_s = lambda order: (HOUR_S // 2, Cause.SUCCEEDED)
     await programme(net, flow)
@@ -335,7 +339,7 @@ async def test_one_voucher_from_budget_to_settlement(net: SmallNetwork, flow: st
 
 async def test_a_claim_above_the_automatic_limit_waits_for_an_officer(net: SmallNetwork) -> None:
     tenant = await net.add_tenant("startup", 0, FACTS)
-    await net.add_centre("east", provider={"on_list": ["partners"]})
+    await net.add_centre("east")
     await programme(net, "reimburse", automatic_fen=1_000)
     given = await voucher.claim(net.db, tenant, CLAIM, net.call(tenant), net.now_s)
     assert (given.state, given.assessed_fen, given.granted_fen, given.voucher_id) == ("verified", 20_000, 0, None)
@@ -381,7 +385,7 @@ async def test_a_price_that_rises_while_a_job_waits_is_neither_passed_on_nor_cut
 
 async def test_a_job_that_recovers_where_its_voucher_does_not_pay_is_paid_in_cash(net: SmallNetwork) -> None:
     tenant = await net.add_tenant("startup", 10**6, FACTS)
-    east = await net.add_centre("east", nodes=1, chips=1, provider={"on_list": ["partners"]})
+    east = await net.add_centre("east", nodes=1, chips=1)
     west = await net.add_centre("west", nodes=1, chips=1)
     east.run_s = west.run_s = lambda order: (order.walltime_s, Cause.SUCCEEDED)
     await programme(net, "offset")

@@ -1,5 +1,6 @@
 """The inputs of the demonstration: the training is real and survives being killed, every file says what it claims."""
 
+import ast
 import csv
 import io
 import os
@@ -24,6 +25,7 @@ from suanwang.agent.config import read_agent_config
 from suanwang.agent.progress import read_progress
 from suanwang.boundedyaml import load_yaml
 from suanwang.catalogue import read_catalogue
+from suanwang.control.providers import check_stated
 from suanwang.domain.voucher import (
     Applicant,
     Contract,
@@ -299,12 +301,21 @@ def test_the_extended_programme_differs_in_its_end_alone() -> None:
     assert replace(rules, id=extended.id, name_zh=extended.name_zh, valid_to=None) == extended
 
 
+def put_on_list() -> tuple[tuple[str, ...], str]:
+    """Whom the officer of the story puts on which list."""
+    (line,) = re.findall(r"^PARTNERS, PARTNER_LIST = (.+)$", (DEMO / "story.py").read_text("utf-8"), re.MULTILINE)
+    names, of_list = ast.literal_eval(line)
+    return names, of_list
+
+
 def providers(rules: Programme) -> dict[str, Provider]:
-    """The centres as a programme sees them: on its list if the centre says so of a list that the rules name."""
+    """The centres as a programme sees them: on its list if the officer of the story puts them there."""
+    partners, of_list = put_on_list()
     seen = {}
     for name in CENTRES:
-        facts = dict(centre(name)["centre"]["provider"])
-        listed = bool(set(rules.providers.list or ()) & set(facts.pop("on_list", [])))
+        facts = centre(name)["centre"]["provider"]
+        check_stated(facts)
+        listed = name in partners and of_list in (rules.providers.list or ())
         seen[name] = replace(msgspec.convert(facts, Provider), id=name, listed=listed)
     return seen
 

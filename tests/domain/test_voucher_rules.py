@@ -135,6 +135,20 @@ REFUSALS: list[tuple[str, Programme, dict[str, Any], RefusalCode, dict[str, obje
         {"field": "on", "now": "2024-04-30", "needed": "2024-05-01"},
     ),
     (
+        "signed after the claim",
+        PLAIN,
+        {"on": date(2024, 4, 30)},
+        RefusalCode.SIGNED_IN_FUTURE,
+        {"field": "contract.signed_on", "now": "2024-05-01", "needed": "2024-04-30"},
+    ),
+    (
+        "signed after the claim and the programme",
+        replace(PLAIN, valid_to=date(2024, 4, 29)),
+        {"on": date(2024, 4, 29)},
+        RefusalCode.SIGNED_IN_FUTURE,
+        {"field": "contract.signed_on", "now": "2024-05-01", "needed": "2024-04-29"},
+    ),
+    (
         "signed after the programme",
         replace(PLAIN, valid_to=date(2024, 4, 30)),
         {},
@@ -375,9 +389,9 @@ ALLOWED: list[tuple[str, Programme, dict[str, Any]]] = [
         {"history": History(other_side_claimed=True)},
     ),
     (
-        "on the list by id",
+        "on the list",
         paying(ProviderMode.WHITELIST, ("P1",)),
-        {"contract": need(providers=(Provider(id="P1"),))},
+        {"contract": need(providers=(Provider(id="P2", listed=True),))},
     ),
     (
         "second criterion",

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from suanwang.domain.voucher import (
     CLAIM_TRANSITIONS,
-    REDEMPTION_TRANSITIONS,
     VOUCHER_MOVES,
     ClaimState,
     ClaimStep,
@@ -20,8 +19,6 @@ from suanwang.domain.voucher import (
     Limit,
     Outcome,
     Redemption,
-    RedemptionState,
-    RedemptionStep,
     RefusalCode,
     VoucherAmounts,
     VoucherLabel,
@@ -37,7 +34,6 @@ from suanwang.domain.voucher import (
     label,
     moved,
     redeem,
-    redemption_after,
     require_clawback,
     rewards,
     rules_sha256,
@@ -333,23 +329,6 @@ def test_claim_goes_its_way_and_no_other() -> None:
     assert {state for state, _ in CLAIM_TRANSITIONS} == set(ClaimState) - ended
     assert {s for (s, step) in CLAIM_TRANSITIONS if step is ClaimStep.WITHDRAW} == {"draft", "submitted", "verified"}
     assert {s for (s, step) in CLAIM_TRANSITIONS if step is ClaimStep.GRANT} == {"verified"}
-
-
-def test_redemption_goes_its_way_and_no_other() -> None:
-    for state, step in product(RedemptionState, RedemptionStep):
-        if (state, step) in REDEMPTION_TRANSITIONS:
-            assert redemption_after(state, step) is REDEMPTION_TRANSITIONS[state, step]
-        else:
-            with pytest.raises(Conflict):
-                redemption_after(state, step)
-    steps = [RedemptionStep.REVIEW, RedemptionStep.APPROVE, RedemptionStep.PAY, RedemptionStep.AUDIT]
-    state = RedemptionState.REQUESTED
-    for step in steps:
-        state = redemption_after(state, step)
-    assert state is RedemptionState.AUDITED
-    rejected_from = {s for (s, _), target in REDEMPTION_TRANSITIONS.items() if target is RedemptionState.REJECTED}
-    assert rejected_from == {RedemptionState.REQUESTED, RedemptionState.REVIEWED}
-    assert {step for (s, step) in REDEMPTION_TRANSITIONS if s is RedemptionState.DISPUTED} == {RedemptionStep.RESOLVE}
 
 
 @given(st.lists(st.tuples(st.sampled_from(VoucherMove), st.integers(-1, 60)), max_size=40))

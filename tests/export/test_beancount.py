@@ -35,10 +35,10 @@ def checked(text: str, folder: Path) -> subprocess.CompletedProcess[str]:
 async def book(net: SmallNetwork) -> list[str]:
     """Vouchers of two programmes in both flows, a job that failed and one that ran, what expired, a settlement."""
     tenant = await net.add_tenant("acme", 10**6, FACTS)
-    east = await net.add_centre("east", provider={"on_list": ["partners"]})
+    east = await net.add_centre("east")
     east.run_s = lambda order: (1_801, Cause.FAILED if order.job_name == "fails" else Cause.SUCCEEDED)
     for programme_id in ("a-programme-with-a-very-long-name-2025", "a-programme-with-a-very-long-name-2026"):
-        await grant(net, tenant, programme_id, "partners", 700, 1)
+        await grant(net, tenant, programme_id, "east", 700, 1)
     await net.turn()
     await net.submit(tenant, job_spec("runs", chips=2), job_spec("fails"), job_spec("runs-too"))
     await net.turn()

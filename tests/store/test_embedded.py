@@ -168,9 +168,12 @@ async def test_start_waits_for_backends_of_the_killed_server(folder: Path) -> No
     kill(folder)
     coming = asyncio.create_task(asyncio.to_thread(start, folder, settings=SMALL))
     try:
-        await asyncio.sleep(1)
-        assert not coming.done()
+        for _ in range(300):
+            if "still in use" in log_of(folder):
+                break
+            await asyncio.sleep(0.1)
         assert "still in use" in log_of(folder)
+        assert not coming.done()
     finally:
         os.kill(backend, signal.SIGCONT)
     assert await coming == url

@@ -7,6 +7,8 @@ from litestar import Request, get, post
 from suanwang.api.access import ANYBODY, OFFICER, TENANTS, VOUCHER_READERS, call_of, hub_of
 from suanwang.api.network import parse_id
 from suanwang.control import voucher as flows
+from suanwang.control.enforced import by_people_only
+from suanwang.control.providers import read_providers
 from suanwang.domain.ledger import budget
 from suanwang.domain.tenant import Actor, Role
 from suanwang.domain.voucher import VoucherAmounts, label
@@ -52,6 +54,7 @@ async def _programme(tx: Connection, row: Row) -> ProgrammeLine:
         automatic_limit_fen=row["automatic_limit_fen"],
         budget_left_fen=await ledger.balance_fen(tx, budget(row["id"])),
         granted_fen=await voucher.granted_in_all_fen(tx, row["id"]),
+        not_enforced=by_people_only(programme),
     )
 
 
@@ -113,7 +116,7 @@ async def list_vouchers(request: Request[Actor, Any, Any]) -> list[VoucherLine]:
     """Where the value of each voucher is. In the order in which they end."""
     tenant_id, agency_id = _scope(request.user)
     async with hub_of(request).db.transaction(snapshot=True) as tx:
-        records = await voucher.vouchers(tx, tenant_id, agency_id)
+        records = await (await read_providers(tx)).with_centres(tx, await voucher.vouchers(tx, tenant_id, agency_id))
         places = await ledger.voucher_places(tx, [record.id for record in records])
     return [_voucher(record, places[record.id]) for record in records]
 

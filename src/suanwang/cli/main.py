@@ -23,6 +23,7 @@ from suanwang.cli.organisation import organisation_app
 from suanwang.cli.programme import programme_app
 from suanwang.cli.prove import HELP as PROVE_HELP
 from suanwang.cli.prove import prove
+from suanwang.cli.provider import provider_app
 from suanwang.cli.quote import add_quote
 from suanwang.cli.replay import HELP as REPLAY_HELP
 from suanwang.cli.replay import replay
@@ -88,6 +89,7 @@ def make_app() -> typer.Typer:
     app.add_typer(token_app, name="token", help=_("Tokens: issue, revoke."))
     app.add_typer(account_app, name="account", help=_("A tenant's money: show, top-up."))
     app.add_typer(programme_app, name="programme", help=_("Voucher programmes: add, list, fund."))
+    app.add_typer(provider_app, name="provider-list", help=_("Lists that programmes name: add, remove, show."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
     app.command("prove", help=PROVE_HELP)(prove)

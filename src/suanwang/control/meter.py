@@ -4,16 +4,18 @@ Called inside the transaction of the flow that learnt the news, so a report, its
 hold are one story: all of it happened, or none.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from suanwang.control.redemption import redeemed
 from suanwang.domain import movements
 from suanwang.domain.ledger import CASH, Transaction, programme_asset
 from suanwang.domain.metering import billable
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.rating import charge_fen
-from suanwang.domain.voucher import share_of_bill_bp, voucher_share_fen
+from suanwang.domain.voucher import Flow, share_of_bill_bp, voucher_share_fen
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store import ledger, voucher
@@ -63,7 +65,7 @@ def affordable_fen(purse: Purse, centre_id: str) -> int:
     With a voucher that bears the share s of a bill, up to v: the largest x with x - min(floor(s x), v) <= cash.
     """
     used = purse.voucher
-    if used is None or used.terms.flow != "offset" or centre_id not in used.centre_ids:
+    if used is None or used.terms.flow != "offset" or centre_id not in purse.job.voucher_centres:
         return purse.cash_fen
     own_bp = BASIS_POINTS - share_of_bill_bp(used.terms)
     covered_fen = purse.cash_fen + purse.voucher_fen
@@ -150,7 +152,7 @@ def _charge_attempt(
 def _voucher_part_fen(purse: Purse, centre_id: str, before_fen: int, line_fen: int) -> int:
     """The voucher's part of a line, as the difference of its parts of the whole before and after: fen never drift."""
     used = purse.voucher
-    if used is None or used.terms.flow != "offset" or centre_id not in used.centre_ids:
+    if used is None or used.terms.flow != "offset" or centre_id not in purse.job.voucher_centres:
         return 0
     whole_fen = purse.job.estimate_fen + before_fen + line_fen
     before = voucher_share_fen(used.terms, before_fen, whole_fen)
@@ -162,28 +164,18 @@ async def close(tx: Connection, purses: Iterable[Purse], now_s: int) -> None:
     """Jobs that are over and charged to the last second: redeem what the programme repays, give back the rest."""
     transactions = []
     closing = list(purses)
+    taken_fen: Counter[tuple[str, str]] = Counter()
     for purse in closing:
-        job_id = str(purse.job.id)
-        if purse.source is not None and purse.voucher is not None and purse.voucher.terms.flow == "reimburse":
-            redeemed_fen = min(await _reimbursed_fen(tx, purse, purse.voucher), purse.voucher_fen)
+        tenant_id, job_id, used = purse.job.tenant_id, str(purse.job.id), purse.voucher
+        if used is not None and purse.source is not None and used.terms.flow is Flow.REIMBURSE:
+            place = (tenant_id, used.programme_id)
+            redeemed_fen = await redeemed(tx, purse.job, used, purse.voucher_fen, taken_fen[place], now_s)
+            taken_fen[place] += redeemed_fen
             if redeemed_fen:
-                transactions.append(
-                    movements.redeem(purse.job.tenant_id, job_id, purse.source, redeemed_fen, now_s, ACTOR)
-                )
+                transactions.append(movements.redeem(tenant_id, job_id, purse.source, redeemed_fen, now_s, ACTOR))
                 purse.voucher_fen -= redeemed_fen
         transactions.append(
-            movements.release(
-                purse.job.tenant_id, job_id, purse.cash_fen, purse.source, purse.voucher_fen, now_s, ACTOR
-            )
+            movements.release(tenant_id, job_id, purse.cash_fen, purse.source, purse.voucher_fen, now_s, ACTOR)
         )
     await post(tx, transactions, now_s)
     await jobs.settle(tx, [purse.job.id for purse in closing])
-
-
-async def _reimbursed_fen(tx: Connection, purse: Purse, used: VoucherRecord) -> int:
-    """What the programme repays of charges that are posted: never of what a claim says."""
-    return sum(
-        voucher_share_fen(used.terms, row["charged_fen"], used.granted_fen)
-        for row in await attempts.of_job(tx, purse.job.id)
-        if row["centre_id"] in used.centre_ids
-    )

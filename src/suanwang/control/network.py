@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from suanwang.control.providers import check_stated
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue, Centre, Pool, check_pool
 from suanwang.domain.ledger import identity
@@ -152,6 +153,7 @@ async def join_centre(
         raise InvalidInput(
             "centre.latitude, centre.longitude", f"{new.latitude}, {new.longitude}", "degrees on this planet"
         )
+    check_stated(new.provider_facts)
     if not joining.pools:
         raise InvalidInput("pools", 0, "a centre offers at least one pool")
     for pool in joining.pools:
@@ -160,17 +162,13 @@ async def join_centre(
         catalogue.chip(pool.chip_id)
     if actor.role is Role.CENTRE_OPERATOR and organisation_id != actor.organisation_id:
         raise NotAllowed("an operator changes centres of its own organisation")
-    if actor.role is Role.CENTRE_OPERATOR and "on_list" in new.provider_facts:
-        await _require_listed(db, new)
     async with db.transaction() as tx:
         repeated = await answer.earlier(tx, call, dict[str, bool], now_s)
         if repeated is not None:
             return repeated.get("joined", True)
-        joined = await centre.insert_centre(tx, new, organisation_id, now_s)
-        if not joined:
-            known = await centre.centre(tx, new.id)
-            if known.organisation_id != organisation_id:
-                raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
+        joined = all(one.centre.id != new.id for one in await centre.centres(tx))
+        if not await centre.upsert_centre(tx, new, organisation_id, now_s):
+            raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
         for pool in joining.pools:
             if not await centre.upsert_pool(tx, pool, now_s):
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
@@ -180,19 +178,6 @@ async def join_centre(
         await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=new.id), *news])
         await answer.remember(tx, call, {"joined": joined})
     return joined
-
-
-async def _require_listed(db: Database, new: Centre) -> None:
-    """A list of providers opens the purse of a programme: nobody puts itself on one."""
-    async with db.transaction() as tx:
-        known = {record.centre.id: record.centre for record in await centre.centres(tx)}
-    if new.id not in known or known[new.id].provider_facts.get("on_list") != new.provider_facts["on_list"]:
-        raise NotAllowed(
-            "on which lists a centre is (centre.provider.on_list) is for the administrator of the network to say, "
-            "who adds the centre",
-            code="LIST_IS_NOT_YOURS",
-            field="centre.provider.on_list",
-        )
 
 
 async def _require_room_for_live(tx: Connection, pool: Pool) -> None:

@@ -1,12 +1,13 @@
-"""What centres offer, as a submission needs it: which prices could be asked for a job at all.
+"""What centres offer, as a submission needs it: which prices could be asked for a job at all, and where vouchers pay.
 
-Kept in memory between calls, and read again whenever the database names another version of the pools. The version is
-asked for in every transaction, so nobody is told the price of an offer that was withdrawn.
+Kept in memory between calls, and read again whenever the database names another version of pools, centres and lists of
+providers. The version is asked for in every transaction, so nobody is told the price of an offer that was withdrawn.
 """
 
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from suanwang.control.providers import Providers, read_providers
 from suanwang.domain.centre import Pool
 from suanwang.domain.scheduling.advance import apply_events
 from suanwang.domain.scheduling.events import Ask, PoolSet
@@ -32,6 +33,7 @@ class Offers:
     version: str | None
     pools: list[Pool]
     empty: State
+    providers: Providers
     answers: dict[Ask, tuple[Prices, dict[str, Any]]] = field(default_factory=dict)
     """What was worked out before: prices, and the refusals of the other pools."""
 
@@ -78,5 +80,5 @@ class Market:
             pools = await centre.pools(tx)
             empty = State()
             apply_events(empty, [PoolSet(pool) for pool in pools])
-            known = self.last = Offers(version, pools, empty)
+            known = self.last = Offers(version, pools, empty, await read_providers(tx))
         return known

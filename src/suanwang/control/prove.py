@@ -25,6 +25,7 @@ STATEMENTS = {
     "attempts_one_at_a_time": "no job ever had two attempts at once",
     "reports_applied": "every report that an agent sent is applied",
     "vouchers_whole": "of every voucher: granted = available + held + used + expired",
+    "vouchers_where_accepted": "vouchers paid only where their rules accepted the centre when the job was submitted",
     "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
     "sealed_unchanged": "every sealed transaction is as it was when it was sealed, and where it was",
     "seals_chained": "every seal follows the one before it and is over exactly its transactions",

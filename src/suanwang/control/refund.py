@@ -111,7 +111,7 @@ async def _borne_fen(
         return 0
     if used.terms.flow == "offset":
         return sum(int(row["voucher_fen"]) for row in charges if row["attempt"] == attempt)
-    paying = [row for row in charges if row["centre_id"] in used.centre_ids]
+    paying = [row for row in charges if row["centre_id"] in record.voucher_centres]
     own_fen = sum(int(row["amount_fen"]) for row in paying if row["attempt"] == attempt)
     all_fen = sum(int(row["amount_fen"]) for row in paying)
     repaid_fen = await voucher.repaid_fen(tx, record.id)

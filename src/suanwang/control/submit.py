@@ -61,7 +61,7 @@ class Means:
 async def read_means(tx: Connection, market: Market, tenant_ids: list[str]) -> dict[str, Means]:
     offers = await market.offers(tx)
     vouchers: dict[str, list[VoucherRecord]] = {tenant_id: [] for tenant_id in tenant_ids}
-    for record in await voucher.of_tenants(tx, tenant_ids):
+    for record in await offers.providers.with_centres(tx, await voucher.of_tenants(tx, tenant_ids)):
         vouchers[record.tenant_id].append(record)
     cash = {tenant_id: tenant_cash(tenant_id) for tenant_id in tenant_ids}
     balances_fen = await ledger.balances_fen(tx, list(cash.values()))
@@ -84,13 +84,16 @@ def choose_voucher(means: Means, spec: JobSpec, prices: Prices, now_s: int) -> V
         named = [record for record in means.vouchers if str(record.id).startswith(spec.voucher)]
         if len(named) != 1:
             raise NotFound(f"no voucher {spec.voucher} of yours", voucher=spec.voucher)
-        refusal = usable(named[0].terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND)
+        used_fen = named[0].granted_fen - means.left_fen[named[0].id]
+        refusal = usable(named[0].terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND, used_fen=used_fen)
         if refusal is not None:
             raise Refused(f"voucher {spec.voucher} cannot pay for this job: {refusal.code}", code=refusal.code)
         return named[0]
     for record in means.vouchers:
         left_fen = means.left_fen[record.id]
-        if left_fen <= 0 or usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND) is not None:
+        refusal = usable(record.terms, on_s=now_s, use=spec.use, kind=COMPUTE_KIND)
+        # What is not divisible pays one bill and loses the rest: whoever wants that names it.
+        if left_fen <= 0 or not record.terms.divisible or refusal is not None:
             continue
         if any(shares_fen(record, left_fen, centre_id, price_fen)[0] for centre_id, price_fen in prices):
             return record
@@ -336,7 +339,14 @@ def _new_job(actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) -> _NewJob:
         source = VoucherSource(str(terms.voucher.id), terms.voucher.programme_id)
     voucher_id = terms.voucher.id if terms.voucher else None
     return _NewJob(
-        NewJob(UUID(ask.job_id), tenant_id, spec, terms.estimate_fen, voucher_id),
+        NewJob(
+            UUID(ask.job_id),
+            tenant_id,
+            spec,
+            terms.estimate_fen,
+            voucher_id,
+            terms.voucher.centre_ids if terms.voucher else (),
+        ),
         ask,
         movements.hold(tenant_id, ask.job_id, 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),
         SubmittedJob(

@@ -1,16 +1,17 @@
 """Programmes and claims: rules become answers, answers become vouchers."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
-from unicodedata import normalize
 from uuid import UUID
 
 import msgspec
 
+from suanwang.control.enforced import require_enforced
+from suanwang.control.providers import read_providers
 from suanwang.domain import movements
-from suanwang.domain.ledger import Transaction, budget, identity
+from suanwang.domain.ledger import budget, identity
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.tenant import Actor, require_tenant
 from suanwang.domain.voucher import (
@@ -26,9 +27,12 @@ from suanwang.domain.voucher import (
     Programme,
     Provider,
     VoucherTerms,
+    YearBasis,
     assess,
     claim_after,
+    contract_key,
     day_of,
+    expire,
     provider_findings,
     rules_json,
     rules_sha256,
@@ -38,7 +42,7 @@ from suanwang.domain.voucher import (
 )
 from suanwang.errors import Conflict, InvalidInput, NotAllowed, NotFound, Refused
 from suanwang.rulesfile import programme_of, read_programme
-from suanwang.store import answer, centre, event, ledger, voucher
+from suanwang.store import answer, event, ledger, voucher
 from suanwang.store import organisation as organisations
 from suanwang.store.answer import Call
 from suanwang.store.db import Connection, Database, from_json
@@ -50,7 +54,7 @@ from suanwang.wire import ClaimAnswer, NewClaim, NewProgramme, Reason
 async def add_programme(db: Database, actor: Actor, new: NewProgramme, call: Call, now_s: int) -> str:
     """An agency's rules file becomes a programme. Raises InvalidInput naming the path of what is wrong in the file."""
     programme = read_programme(new.rules, new.rules_id)
-    _check_enforced(programme)
+    require_enforced(programme)
     if new.automatic_limit_fen < 0:
         raise InvalidInput("automatic_limit_fen", new.automatic_limit_fen, "0 or more fen")
     async with db.transaction() as tx:
@@ -66,12 +70,6 @@ async def add_programme(db: Database, actor: Actor, new: NewProgramme, call: Cal
         await event.append(tx, now_s, actor.token_id, [NewEvent("programme_added", body=body)])
         await answer.remember(tx, call, programme.id)
     return programme.id
-
-
-def _check_enforced(programme: Programme) -> None:
-    """Raises InvalidInput for a rule that no flow here follows: better no programme than one that does not hold."""
-    if not programme.voucher.divisible:
-        raise InvalidInput("voucher.divisible", False, "true: jobs are charged bit by bit, each bit from one voucher")
 
 
 async def fund(db: Database, actor: Actor, programme_id: str, amount_fen: int, call: Call, now_s: int) -> None:
@@ -95,7 +93,8 @@ async def _require_own(tx: Connection, actor: Actor, programme_id: str) -> None:
 
 
 async def claim(db: Database, actor: Actor, new: NewClaim, call: Call, now_s: int) -> ClaimAnswer:
-    """A tenant claims; the rules answer at once. Up to the programme's automatic limit the voucher is granted too.
+    """A tenant claims; the rules answer at once. Up to the programme's automatic limit, which is for all that a tenant
+    is granted in a year of the programme, the voucher is granted too.
 
     Refusals are stored like grants, with the inputs and the version of the rules: the same answer can be given again.
     """
@@ -109,7 +108,7 @@ async def claim(db: Database, actor: Actor, new: NewClaim, call: Call, now_s: in
         row = await voucher.programme(tx, new.programme_id)
         programme = programme_of(from_json(row["rules"], dict[str, Any]))
         claim_id = identity("claim", tenant_id, call.key)
-        case = await _case(tx, programme, tenant_id, new, now_s)
+        case = await _case(tx, programme, row["agency_id"], tenant_id, new, now_s)
         found = assess(programme, case.applicant, case.contract, case.history, on=day_of(now_s))
         given = await _answer(
             tx, programme, claim_id, new, case, found, row["automatic_limit_fen"], tenant_id, actor, now_s
@@ -129,19 +128,19 @@ class _Case:
     refused_centres: dict[str, list[Reason]]
 
 
-async def _case(tx: Connection, programme: Programme, tenant_id: str, new: NewClaim, now_s: int) -> _Case:
+async def _case(
+    tx: Connection, programme: Programme, agency_id: str, tenant_id: str, new: NewClaim, now_s: int
+) -> _Case:
     owner = await organisations.organisation(tx, tenant_id)
     applicant = _convert(owner.facts, Applicant, "facts of the organisation")
-    providers = await _providers(tx, programme, new.centres)
+    providers = await _providers(tx, programme, agency_id, new.centres)
     refused = {
         one.id: [Reason(found.refusal.code, found.refusal.facts) for found in provider_findings(programme, one)]
         for one in providers
     }
     accepted = tuple(one for one in providers if not refused[one.id])
-    history = await _history(tx, programme, tenant_id, now_s)
-    contract_id = _contract_id(new.contract_id, history.claimed_contracts)
     contract = replace(
-        _convert({**new.facts, "id": contract_id, "parts": []}, Contract, "facts"),
+        _convert({**new.facts, "id": " ".join(new.contract_id.split()), "parts": []}, Contract, "facts"),
         parts=tuple(Part(part.kind, part.amount_fen) for part in new.parts),
         # A voucher is for the providers that the rules accept; only if there is none, their refusals are the answer.
         providers=accepted or tuple(providers),
@@ -149,35 +148,42 @@ async def _case(tx: Connection, programme: Programme, tenant_id: str, new: NewCl
         term_days=new.term_days,
         uses=new.uses,
     )
-    _check_contract(contract, now_s)
+    _check_contract(contract)
+    history = await _history(tx, programme, tenant_id, contract, now_s)
     refused_centres = {centre_id: reasons for centre_id, reasons in refused.items() if reasons}
     return _Case(applicant, contract, history, [one.id for one in accepted], refused_centres)
 
 
-async def _history(tx: Connection, programme: Programme, tenant_id: str, now_s: int) -> History:
-    """What was granted to a tenant before, from the records, and what the book says is left of the budget."""
+async def _history(tx: Connection, programme: Programme, tenant_id: str, contract: Contract, now_s: int) -> History:
+    """What was granted before, from the records, and what the book and the year's total say is left of the budget."""
     year_from = year_window(programme.caps.year_basis, day_of(now_s))[0]
     granted = await voucher.granted_to(tx, programme.id, tenant_id, start_of_day_s(year_from))
+    left_fen = await ledger.balance_fen(tx, budget(programme.id))
+    if programme.budget.annual_total_fen is not None:
+        new_year = year_window(YearBasis.NATURAL, day_of(now_s))[0]
+        spent_fen = await voucher.granted_since_fen(tx, programme.id, start_of_day_s(new_year))
+        left_fen = min(left_fen, programme.budget.annual_total_fen - spent_fen)
     return History(
         claimed_year_fen=granted["year_fen"],
         claimed_total_fen=granted["total_fen"],
         claimed_contracts=tuple(granted["contracts"]),
-        programme_left_fen=await ledger.balance_fen(tx, budget(programme.id)),
+        programme_left_fen=left_fen,
+        other_side_claimed=await _other_side_claimed(tx, programme, tenant_id, contract),
     )
 
 
-def _contract_id(text: str, known: Iterable[str]) -> str:
-    """One contract has one id, however its number is typed: with other spaces, in full width, in capitals."""
-    asked = " ".join(normalize("NFKC", text).split())
-    return next((one for one in known if one.casefold() == asked.casefold()), asked)
+async def _other_side_claimed(tx: Connection, programme: Programme, tenant_id: str, contract: Contract) -> bool:
+    """Whether another organisation was granted a claim for a contract of this number and day: the other side of it."""
+    if not programme.anti_abuse.both_sides_claim_ban or contract.signed_on is None:
+        return False
+    others = await voucher.claimed_by_others(tx, programme.id, tenant_id, contract.signed_on.isoformat())
+    return contract_key(contract.id) in map(contract_key, others)
 
 
-def _check_contract(contract: Contract, now_s: int) -> None:
-    today = day_of(now_s)
-    if contract.signed_on is not None and contract.signed_on > today:
-        raise InvalidInput("signed_on", contract.signed_on.isoformat(), f"a day that has come, {today} at the latest")
-    if not 1 <= len(contract.id) <= 200:
-        raise InvalidInput("contract_id", contract.id, "1 to 200 characters")
+def _check_contract(contract: Contract) -> None:
+    for field, number in (("contract_id", contract.id), ("facts.split_of", contract.split_of)):
+        if number is not None and not (1 <= len(number) <= 200 and contract_key(number).isprintable()):
+            raise InvalidInput(field, number, "1 to 200 printable characters")
     if contract.term_days is not None and not 0 < contract.term_days < 36_600:
         raise InvalidInput("term_days", contract.term_days, "1 to 36,599 days")
     if not 1 <= len(contract.parts) <= 100:
@@ -205,21 +211,15 @@ def _day(text: str) -> date:
         raise InvalidInput("signed_on", text, "a date like 2025-03-31") from None
 
 
-async def _providers(tx: Connection, programme: Programme, centre_ids: tuple[str, ...]) -> list[Provider]:
-    """The centres named in a claim, or all, with what their files state; the list is the one that the rules name."""
-    found = {record.centre.id: record.centre for record in await centre.centres(tx)}
+async def _providers(
+    tx: Connection, programme: Programme, agency_id: str, centre_ids: tuple[str, ...]
+) -> list[Provider]:
+    """The centres named in a claim, or all, as the rules of this agency see them."""
+    known = await read_providers(tx)
     for centre_id in centre_ids:
-        if centre_id not in found:
+        if centre_id not in known.stated:
             raise NotFound(f"no centre {centre_id}", centre=centre_id)
-    named = set(programme.providers.list or ())
-    providers = []
-    for centre_id in centre_ids or found:
-        facts = dict(found[centre_id].provider_facts)
-        lists = facts.pop("on_list", [])
-        listed = isinstance(lists, list) and bool(named & set(map(str, lists)))
-        provider: Provider = _convert(facts, Provider, f"provider facts of {centre_id}")
-        providers.append(replace(provider, id=centre_id, listed=listed))
-    return providers
+    return [known.provider(programme, agency_id, centre_id) for centre_id in centre_ids or known.stated]
 
 
 async def _answer(
@@ -236,9 +236,9 @@ async def _answer(
 ) -> ClaimAnswer:
     state = claim_after(ClaimState.DRAFT, ClaimStep.SUBMIT)
     state = claim_after(state, ClaimStep.VERIFY)
-    # Of the year, not of one claim: a contract that is cut into many is still decided by a person.
-    granted_fen = case.history.claimed_year_fen + found.amount_fen
-    automatic = found.outcome is Outcome.GRANT and granted_fen <= automatic_limit_fen
+    # The sum of the year counts, so that a contract in pieces is granted no more at once than a whole one.
+    sum_fen = case.history.claimed_year_fen + found.amount_fen
+    automatic = found.outcome is Outcome.GRANT and sum_fen <= automatic_limit_fen
     if automatic:
         state = claim_after(state, ClaimStep.GRANT)
     elif found.outcome is Outcome.REFUSE:
@@ -254,6 +254,7 @@ async def _answer(
             case.contract.id,
             case.contract,
             case.centre_ids,
+            new.centres,
             {"applicant": case.applicant, "contract": case.contract, "history": case.history, "on": day_of(now_s)},
             {"found": found, "refused_centres": case.refused_centres},
             found.amount_fen,
@@ -385,9 +386,9 @@ async def _assess_again(tx: Connection, row: Any, amount_fen: int, now_s: int) -
     rules = (await voucher.programme(tx, row["programme_id"]))["rules"]
     programme = programme_of(from_json(rules, dict[str, Any]))
     inputs = from_json(row["inputs"], dict[str, Any])
-    history = await _history(tx, programme, row["tenant_id"], now_s)
     applicant = msgspec.convert(inputs["applicant"], Applicant)
     contract = msgspec.convert(inputs["contract"], Contract)
+    history = await _history(tx, programme, row["tenant_id"], contract, now_s)
     found = assess(programme, applicant, contract, history, on=day_of(now_s))
     if found.amount_fen < amount_fen:
         raise Refused(
@@ -399,18 +400,20 @@ async def _assess_again(tx: Connection, row: Any, amount_fen: int, now_s: int) -
 
 
 async def expire_vouchers(db: Database, now_s: int) -> int:
-    """What is left of vouchers past their end expires, and is budget again where the rules say so. Returns how many."""
+    """What no job holds of vouchers that have ended goes where their terms say: back to the budget, or nowhere.
+
+    What a job holds stays; what it gives back after the end goes the same way, at the next look. Returns how many.
+    """
     async with db.transaction() as tx:
-        ended = await voucher.ended_with_value(tx, now_s)
-        moved: list[Transaction] = []
-        for row in ended:
-            source, fen = VoucherSource(str(row["id"]), row["programme_id"]), row["amount_fen"]
-            moved.append(movements.expire(source, fen, now_s, "network"))
-            if from_json(row["terms"], VoucherTerms).on_expiry is OnExpiry.RETURN_TO_PROGRAMME:
-                moved.append(movements.carry_over(source, fen, now_s, "network"))
-        await post(tx, moved, now_s)
-        news = [
-            NewEvent("voucher_expired", body={"voucher": str(row["id"]), "fen": row["amount_fen"]}) for row in ended
-        ]
+        transactions, news = [], []
+        for row in await voucher.ended_with_value(tx, now_s):
+            terms = from_json(row["terms"], VoucherTerms)
+            lost_fen = expire(terms, row["amount_fen"], now_s, row["granted_fen"] - row["amount_fen"]).amount_fen
+            returns = terms.on_expiry is OnExpiry.RETURN_TO_PROGRAMME
+            source = VoucherSource(str(row["id"]), row["programme_id"])
+            transactions.append(movements.expire(source, lost_fen, returns, now_s, "network"))
+            body = {"voucher": str(row["id"]), "fen": lost_fen, "on_expiry": terms.on_expiry}
+            news.append(NewEvent("voucher_expired", body=body))
+        await post(tx, transactions, now_s)
         await event.append(tx, now_s, "network", news)
-    return len(ended)
+    return len(news)

@@ -157,16 +157,13 @@ def redeem(tenant_id: str, job_id: str, source: VoucherSource, amount_fen: int, 
     return _transaction("redeem", job_id, (job_id,), legs, at_s, actor)
 
 
-def expire(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
-    """What is left of a voucher at its end."""
-    legs = _legs((source.account, expired(source.programme_id), amount_fen))
+def expire(source: VoucherSource, amount_fen: int, returns: bool, at_s: int, actor: str) -> Transaction:
+    """What is left of a voucher at its end; where the rules say so, it returns to the programme's budget at once."""
+    gone = expired(source.programme_id)
+    legs = _legs((source.account, gone, amount_fen))
+    if returns:
+        legs += _legs((gone, budget(source.programme_id), amount_fen))
     return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
-
-
-def carry_over(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
-    """What expired of a voucher is the programme's to grant again."""
-    legs = _legs((expired(source.programme_id), budget(source.programme_id), amount_fen))
-    return _transaction("carry_over", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
 
 
 def pay_centre(centre_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str) -> Transaction:

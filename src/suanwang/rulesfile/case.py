@@ -215,8 +215,8 @@ def _provider(programme: Programme, provider: Mapping[str, Any], path: str) -> P
     named = _renamed(provider, {"whitelisted": "listed", "in_whitelist": "listed", "on_list": "listed"}, path)
     facts = typed(named, PROVIDER, path)
     satisfying: dict[str, Any] = {}
-    if programme.providers.mode is ProviderMode.WHITELIST and "id" not in facts:
-        satisfying["listed"] = True
+    if programme.providers.mode is ProviderMode.WHITELIST:
+        satisfying["listed"] = "id" not in facts or facts["id"] in (programme.providers.list or ())
     for criterion in programme.providers.any_of:
         needed = {name: getattr(criterion, name) for name in Criterion.__slots__}
         asked = {name.removeprefix("min_"): value for name, value in needed.items() if value is not None}

@@ -50,11 +50,11 @@ class Heard:
     lost_s: int | None
 
 
-async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, now_s: int) -> bool:
-    """False if the id is taken."""
+async def upsert_centre(tx: Connection, centre: Centre, organisation_id: str, now_s: int) -> bool:
+    """False if the id belongs to another organisation's centre."""
     c = centre
-    done: str = await tx.execute(
-        _SQL["insert_centre"],
+    row = await tx.fetchrow(
+        _SQL["upsert_centre"],
         c.id,
         organisation_id,
         c.name,
@@ -65,7 +65,7 @@ async def insert_centre(tx: Connection, centre: Centre, organisation_id: str, no
         to_json(c.provider_facts),
         now_s,
     )
-    return done.endswith(" 1")
+    return row is not None
 
 
 async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
@@ -121,9 +121,9 @@ async def hold_versions(tx: Connection, pool_ids: list[str]) -> dict[str, int]:
     return {row["id"]: row["version"] for row in await tx.fetch(_SQL["hold_versions"], pool_ids)}
 
 
-async def offers_version(tx: Connection) -> str | None:
-    """Another word whenever a pool joined or changed; None without pools."""
-    version: str | None = await tx.fetchval(_SQL["offers_version"])
+async def offers_version(tx: Connection) -> str:
+    """Another word whenever a pool or a centre joined or changed, or a list of providers did."""
+    version: str = await tx.fetchval(_SQL["offers_version"])
     return version
 
 

@@ -22,6 +22,8 @@ class NewJob:
     estimate_fen: int
     """The most that one attempt can cost, which is what is held."""
     voucher_id: UUID | None
+    voucher_centres: tuple[str, ...] = ()
+    """Where the voucher pays for it, whatever becomes of lists and centres while it waits and runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,7 @@ class JobRecord:
     restarts: int
     estimate_fen: int
     voucher_id: UUID | None
+    voucher_centres: tuple[str, ...]
     charged_fen: int
     voucher_fen: int
     submitted_s: int
@@ -80,6 +83,7 @@ async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> dict[UUID, i
             specs,
             [job.estimate_fen for job in jobs],
             [job.voucher_id for job in jobs],
+            [",".join(job.voucher_centres) for job in jobs],
         )
     except asyncpg.UniqueViolationError as error:
         raise reused_key() from error
@@ -204,6 +208,7 @@ def _record(row: Row) -> JobRecord:
         row["restarts"],
         row["estimate_fen"],
         row["voucher_id"],
+        tuple(row["voucher_centres"]),
         row["charged_fen"],
         row["voucher_fen"],
         row["submitted_s"],

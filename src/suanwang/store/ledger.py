@@ -53,6 +53,12 @@ async def transfers_of(tx: Connection, subject: str) -> list[Row]:
     return await tx.fetch(_SQL["transactions_of_subject"], subject)
 
 
+async def redeemed_fen(tx: Connection, account: Account, year_from_s: int) -> tuple[int, int]:
+    """What was redeemed into an account: since then, and in all."""
+    row = (await tx.fetch(_SQL["redeemed_to"], account.key, year_from_s))[0]
+    return row["year_fen"], row["total_fen"]
+
+
 async def lock_settlement(tx: Connection) -> None:
     """Held until the transaction ends."""
     await tx.execute(_SQL["lock_settlement"])

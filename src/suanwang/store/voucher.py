@@ -27,8 +27,11 @@ class VoucherRecord:
     granted_fen: int
     valid_from_s: int
     valid_to_s: int | None
-    centre_ids: tuple[str, ...]
+    asked_centres: tuple[str, ...]
+    """Centres of its contract; empty: whichever the rules accept."""
     available_fen: int
+    centre_ids: tuple[str, ...] = ()
+    """Where it pays now: `control.providers` says so, and fills it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,8 @@ class NewClaim:
     contract_id: str
     contract: Any
     centre_ids: list[str]
+    """Those that the rules accept on the day of the claim."""
+    asked_centres: tuple[str, ...]
     inputs: Any
     assessment: Any
     assessed_fen: int
@@ -76,13 +81,18 @@ async def programmes(tx: Connection) -> list[Row]:
     return await tx.fetch(_SQL["programmes"])
 
 
+async def programmes_of(tx: Connection, programme_ids: list[str]) -> list[Row]:
+    """Id, agency and rules of these."""
+    return await tx.fetch(_SQL["programmes_of"], programme_ids)
+
+
 async def lock_programme(tx: Connection, programme_id: str) -> None:
     """Claims of one programme are decided one after the other: they share its budget and caps."""
     await tx.execute(_SQL["lock_programme"], programme_id)
 
 
 async def granted_to(tx: Connection, programme_id: str, tenant_id: str, year_from_s: int) -> Row:
-    """Sums of what was granted to a tenant (this year, in all) and the contracts it was granted on."""
+    """Sums of what was granted to a tenant (this year, in all), and on which contracts and wholes of split ones."""
     return (await tx.fetch(_SQL["granted_to"], programme_id, tenant_id, year_from_s))[0]
 
 
@@ -106,6 +116,7 @@ async def insert_claim(tx: Connection, claim: NewClaim, now_s: int) -> None:
             c.decided_by,
             now_s,
             c.decided_s,
+            c.asked_centres,
         )
     except asyncpg.UniqueViolationError as error:
         raise reused_key() from error
@@ -173,8 +184,31 @@ async def repaid_fen(tx: Connection, job_id: UUID) -> int:
 
 
 async def ended_with_value(tx: Connection, now_s: int) -> list[Row]:
-    """Vouchers past their end that still hold value."""
+    """Vouchers past their end, and those that their one bill has ended, as far as something is left of them.
+
+    One look after the other, until the transaction ends: two that see the same value would tell of it twice.
+    """
+    await tx.execute(_SQL["lock_ends"])
     return await tx.fetch(_SQL["ended_with_value"], now_s)
+
+
+async def claimed_by_others(tx: Connection, programme_id: str, tenant_id: str, signed_on: str) -> list[str]:
+    """Contracts of that day that others were granted a claim for."""
+    return [row["contract_id"] for row in await tx.fetch(_SQL["claimed_by_others"], programme_id, tenant_id, signed_on)]
+
+
+async def granted_since_fen(tx: Connection, programme_id: str, from_s: int) -> int:
+    return int(await tx.fetchval(_SQL["granted_since"], programme_id, from_s))
+
+
+async def redemption_basis(tx: Connection, claim_id: UUID) -> Row:
+    """The rules that a claim was granted under, and the applicant as it was assessed."""
+    return (await tx.fetch(_SQL["redemption_basis"], claim_id))[0]
+
+
+async def lock_redemptions(tx: Connection, programme_id: str, tenant_id: str) -> None:
+    """One after the other, until the transaction ends: they share a cap."""
+    await tx.execute(_SQL["lock_redemptions"], f"{programme_id}/{tenant_id}")
 
 
 def _record(row: Row) -> VoucherRecord:
@@ -187,7 +221,7 @@ def _record(row: Row) -> VoucherRecord:
         row["granted_fen"],
         row["valid_from_s"],
         row["valid_to_s"],
-        tuple(row["centre_ids"]),
+        tuple(row["asked_centres"]),
         row["available_fen"],
     )
 

@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import count
 
 from suanwang.catalogue import read_catalogue
-from suanwang.control import network, schedule, submit, sync
+from suanwang.control import network, providers, schedule, submit, sync
 from suanwang.control.daemon import LIVE_POLICY
 from suanwang.control.network import Joining
 from suanwang.control.offers import Market
@@ -23,7 +23,7 @@ from suanwang.store.answer import Call
 from suanwang.store.db import Database
 from suanwang.testing.centre import FakeCentre
 from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
-from suanwang.wire import SubmittedJob
+from suanwang.wire import NewListing, SubmittedJob
 
 ADMIN = Actor("admin", network.NETWORK_ID, Role.NETWORK_ADMIN)
 START_S = 1_700_000_000
@@ -84,6 +84,10 @@ class SmallNetwork:
         )
         self.centres[centre_id] = FakeCentre(centre_id)
         return self.centres[centre_id]
+
+    async def list_centre(self, officer: Actor, name: str, centre_id: str, *, listed: bool = True) -> bool:
+        new = NewListing(list=name, centre_id=centre_id, listed=listed)
+        return await providers.change_list(self.db, officer, new, self.call(officer), self.now_s)
 
     async def offer(
         self,

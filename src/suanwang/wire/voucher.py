@@ -14,7 +14,7 @@ class NewProgramme(Request, frozen=True, kw_only=True):
     rules: str
     rules_id: str | None = None
     automatic_limit_fen: int = 0
-    """Claims up to this amount are granted at once; above, an officer decides."""
+    """Claims are granted at once while a tenant's sum of a year is not above this; then an officer decides."""
 
 
 class NewFunding(Request, frozen=True, kw_only=True):
@@ -32,6 +32,17 @@ class ProgrammeLine:
     automatic_limit_fen: int
     budget_left_fen: int
     granted_fen: int
+    not_enforced: list[str]
+    """Rules that stand on paper alone."""
+
+
+class NewListing(Request, frozen=True, kw_only=True):
+    """A centre on a list of an agency's rules, or off it. Without `agency_id`: the officer's own."""
+
+    list: str
+    centre_id: str
+    listed: bool = True
+    agency_id: str | None = None
 
 
 class ContractPart(Request, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from datetime import date
 
 from suanwang.domain.voucher.answer import Change, Finding, RefusalCode, finding
-from suanwang.domain.voucher.facts import Applicant, Contract, History, Provider
+from suanwang.domain.voucher.facts import Applicant, Contract, History, Provider, contract_key
 from suanwang.domain.voucher.programme import Criterion, Issued, Programme, ProviderMode, Rate, When
 
 
@@ -56,11 +56,12 @@ def contract_findings(programme: Programme, contract: Contract, history: History
         kept = [use for use in contract.uses if use in service.uses] or list(service.uses)
         change = Change("contract.uses", list(contract.uses), kept)
         yield finding(code.USE_NOT_ELIGIBLE, "service.uses", list(service.uses), change)
-    if service.contract_once and contract.id in history.claimed_contracts:
-        others = [claimed for claimed in history.claimed_contracts if claimed != contract.id]
+    claimed = set(map(contract_key, history.claimed_contracts))
+    if service.contract_once and contract_key(contract.id) in claimed:
+        others = [one for one in history.claimed_contracts if contract_key(one) != contract_key(contract.id)]
         change = Change("history.claimed_contracts", list(history.claimed_contracts), others)
         yield finding(code.CONTRACT_ALREADY_CLAIMED, "service.contract_once", True, change)
-    elif abuse.split_ban and contract.split_of is not None and contract.split_of in history.claimed_contracts:
+    elif abuse.split_ban and contract.split_of is not None and contract_key(contract.split_of) in claimed:
         change = Change("contract.split_of", contract.split_of, None)
         yield finding(code.CONTRACT_ALREADY_CLAIMED, "anti_abuse.split_ban", True, change)
     if service.min_contract_fen is not None and contract.amount_fen < service.min_contract_fen:
@@ -89,7 +90,12 @@ def _date_findings(programme: Programme, contract: Contract, on: date | None) ->
         if signed_on is None or signed_on < first:
             change = Change("contract.signed_on", now, first.isoformat())
             yield finding(RefusalCode.SIGNED_TOO_EARLY, rule, first.isoformat(), change)
-    if signed_on is not None and last is not None and signed_on > last:
+    too_early = on is not None and programme.valid_from is not None and on < programme.valid_from
+    if signed_on is not None and on is not None and signed_on > on and not too_early:
+        latest = on if last is None else min(on, last)
+        change = Change("contract.signed_on", now, latest.isoformat())
+        yield finding(RefusalCode.SIGNED_IN_FUTURE, "on", on.isoformat(), change)
+    elif signed_on is not None and last is not None and signed_on > last:
         change = Change("contract.signed_on", now, last.isoformat())
         yield finding(RefusalCode.EXPIRED, "valid_to", last.isoformat(), change)
     if on is not None and programme.valid_from is not None and on < programme.valid_from:
@@ -116,7 +122,7 @@ def provider_findings(programme: Programme, provider: Provider, place: int = 0) 
         change = Change(f"{field}.related", True, False)
         yield finding(RefusalCode.RELATED_PARTY, "anti_abuse.related_party_ban", True, change)
     rules = programme.providers
-    if rules.mode is ProviderMode.WHITELIST and not (provider.listed or provider.id in (rules.list or ())):
+    if rules.mode is ProviderMode.WHITELIST and not provider.listed:
         change = Change(f"{field}.listed", False, True)
         yield finding(RefusalCode.PROVIDER_NOT_ELIGIBLE, "providers.list", list(rules.list or ()), change)
     if rules.mode is ProviderMode.ANY_OF:

@@ -5,6 +5,7 @@ A fact that is left out is not proved, so it does not satisfy a rule that asks f
 
 from dataclasses import dataclass
 from datetime import date
+from unicodedata import normalize
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +46,19 @@ class Provider:
     racks: int = 0
     related: bool = False
     """Tied to the applicant by shares or control."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A provider's time on a list of an agency; `to_s` None: it is there now. Who did it is named by token."""
+
+    agency_id: str
+    list: str
+    centre_id: str
+    from_s: int
+    added_by: str
+    to_s: int | None = None
+    removed_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +110,15 @@ class History:
     """What is left of the programme's budget; None: all of its yearly total."""
     other_side_claimed: bool = False
     """The provider claimed for the same compute."""
+
+
+def contract_key(number: str) -> str:
+    """A contract's number as it is compared: the same however it is spaced, typed in full width, or cased.
+
+    NFKC, white space collapsed, case folded, and NFKC again, which folding may undo (Unicode 15, section 3.13).
+    """
+    folded = " ".join(normalize("NFKC", number).split()).casefold()
+    return normalize("NFKC", folded)
 
 
 def claim_keys(contract: Contract) -> tuple[str, ...]:

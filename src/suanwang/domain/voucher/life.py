@@ -1,4 +1,4 @@
-"""The life of claims, of redemptions and of a voucher's amounts."""
+"""The life of claims and of a voucher's amounts."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -43,53 +43,6 @@ def claim_after(state: ClaimState, step: ClaimStep) -> ClaimState:
         return CLAIM_TRANSITIONS[state, step]
     except KeyError:
         raise Conflict(f"a claim that is {state} cannot {step}", state=state, step=step) from None
-
-
-class RedemptionState(StrEnum):
-    REQUESTED = "requested"
-    REVIEWED = "reviewed"
-    APPROVED = "approved"
-    PAID = "paid"
-    AUDITED = "audited"
-    REJECTED = "rejected"
-    DISPUTED = "disputed"
-    """Frozen until the dispute is resolved; its clock runs from the step's time."""
-
-
-class RedemptionStep(StrEnum):
-    REVIEW = "review"
-    APPROVE = "approve"
-    PAY = "pay"
-    AUDIT = "audit"
-    REJECT = "reject"
-    DISPUTE = "dispute"
-    RESOLVE = "resolve"
-
-
-_S, _T = RedemptionState, RedemptionStep
-REDEMPTION_TRANSITIONS: MappingProxyType[tuple[RedemptionState, RedemptionStep], RedemptionState] = MappingProxyType(
-    {
-        (_S.REQUESTED, _T.REVIEW): _S.REVIEWED,
-        (_S.REQUESTED, _T.REJECT): _S.REJECTED,
-        (_S.REQUESTED, _T.DISPUTE): _S.DISPUTED,
-        (_S.REVIEWED, _T.APPROVE): _S.APPROVED,
-        (_S.REVIEWED, _T.REJECT): _S.REJECTED,
-        (_S.REVIEWED, _T.DISPUTE): _S.DISPUTED,
-        (_S.APPROVED, _T.PAY): _S.PAID,
-        (_S.APPROVED, _T.DISPUTE): _S.DISPUTED,
-        (_S.PAID, _T.AUDIT): _S.AUDITED,
-        (_S.DISPUTED, _T.RESOLVE): _S.REVIEWED,
-    }
-)
-"""A resolved dispute is decided anew, so it goes back to `reviewed`; what is paid is undone by claw-back, not here."""
-
-
-def redemption_after(state: RedemptionState, step: RedemptionStep) -> RedemptionState:
-    """The state of a redemption after a step. Raises Conflict if the step is not possible in that state."""
-    try:
-        return REDEMPTION_TRANSITIONS[state, step]
-    except KeyError:
-        raise Conflict(f"a redemption that is {state} cannot {step}", state=state, step=step) from None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

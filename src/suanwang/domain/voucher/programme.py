@@ -141,7 +141,7 @@ class Criterion:
 class Providers:
     mode: ProviderMode = ProviderMode.ANY
     list: tuple[str, ...] | None = None
-    """Name of the published list, or the ids of the providers on it."""
+    """Names of lists that the agency keeps, or in worked cases the ids of the providers themselves."""
     any_of: tuple[Criterion, ...] = ()
 
 

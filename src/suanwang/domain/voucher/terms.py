@@ -58,6 +58,8 @@ class Redemption:
     """The eligible part of what was really billed (posted charges)."""
     paid: bool = False
     other_side_claimed: bool = False
+    set_aside_s: int | None = None
+    """When the value was set aside for this bill: the voucher had to be valid then, not at the end of the work."""
 
 
 def terms_of(programme: Programme, rate_bp: int | None, granted_s: int) -> VoucherTerms:
@@ -155,8 +157,9 @@ def redeem(
 
 
 def _redemption_findings(programme: Programme, terms: VoucherTerms, request: Redemption) -> Iterator[Finding]:
-    if has_ended(terms, request.on_s):
-        yield _ended(terms, request.on_s)
+    valid_at_s = request.on_s if request.set_aside_s is None else request.set_aside_s
+    if has_ended(terms, valid_at_s):
+        yield _ended(terms, valid_at_s)
     if terms.after_payment and not request.paid:
         yield finding(RefusalCode.NOT_PAID, "redemption.after_payment", True, Change("redemption.paid", False, True))
     if programme.anti_abuse.both_sides_claim_ban and request.other_side_claimed:
@@ -190,9 +193,13 @@ def _redemption_ceilings(
         yield from entity_ceilings(programme, applicant, history, "redeemed", day_of(request.on_s), shrink)
 
 
-def expire(terms: VoucherTerms, left_fen: int, on_s: int) -> Assessment:
-    """What a voucher loses at its end: all that is available. `terms.on_expiry` says where it goes."""
-    if not has_ended(terms, on_s):
+def expire(terms: VoucherTerms, left_fen: int, on_s: int, used_fen: int = 0) -> Assessment:
+    """What a voucher loses at its end: all that is available. `terms.on_expiry` says where it goes.
+
+    One that is not divisible ends with its first bill too: `used_fen` is what it has paid.
+    """
+    spent = not terms.divisible and used_fen > 0
+    if not (spent or has_ended(terms, on_s)):
         return Assessment(Outcome.KEEP, 0, terms.rules_sha256, base_fen=left_fen)
     return Assessment(Outcome.EXPIRE, left_fen, terms.rules_sha256, base_fen=left_fen)
 

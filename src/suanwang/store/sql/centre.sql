@@ -1,9 +1,16 @@
--- name: insert_centre
-with new as (
+-- name: upsert_centre
+with stored as (
     insert into centre (id, organisation_id, name, name_zh, city, latitude, longitude, provider_facts, created_s)
-    values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9) on conflict (id) do nothing returning id
+    values ($1, $2, $3, $4, $5, $6, $7, $8::jsonb, $9)
+    on conflict (id) do update set name = excluded.name, name_zh = excluded.name_zh, city = excluded.city,
+        latitude = excluded.latitude, longitude = excluded.longitude, provider_facts = excluded.provider_facts,
+        facts_xid = pg_current_xact_id()
+    where centre.organisation_id = excluded.organisation_id
+    returning id
+), contact as (
+    insert into centre_contact (centre_id) select id from stored on conflict (centre_id) do nothing
 )
-insert into centre_contact (centre_id) select id from new
+select id from stored
 
 -- name: upsert_pool
 insert into pool (id, centre_id, chip_id, nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work, created_s,
@@ -74,7 +81,12 @@ from pool order by created_s, id
 select id, offer_xid::text::bigint as version from pool where id = any($1::text[]) order by id for share
 
 -- name: offers_version
-select md5(string_agg(id || ' ' || offer_xid, ' ' order by id)) as version from pool
+-- Listings are only added, so their number names what is on the lists.
+select md5(concat_ws('/',
+    (select string_agg(id || ' ' || offer_xid, ' ' order by id) from pool),
+    (select string_agg(id || ' ' || facts_xid, ' ' order by id) from centre),
+    (select count(*) from provider_listing)
+)) as version
 
 -- name: pools_of_centre
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,

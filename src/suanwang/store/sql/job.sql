@@ -1,13 +1,14 @@
 -- name: insert_jobs
-insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, submitted_s, queued_s)
-select j.id, j.tenant_id, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id, $1, $1
-from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[]) with ordinality
-    j (id, tenant_id, name, spec, estimate_fen, voucher_id, place)
+insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, voucher_centres, submitted_s, queued_s)
+select j.id, j.tenant_id, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id,
+    string_to_array(j.voucher_centres, ','), $1, $1
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[], $8::text[]) with ordinality
+    j (id, tenant_id, name, spec, estimate_fen, voucher_id, voucher_centres, place)
 order by j.place returning id, number
 
 -- name: jobs_for_update
 select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
-    charged_fen, voucher_fen, submitted_s, queued_s, settled
+    voucher_centres, charged_fen, voucher_fen, submitted_s, queued_s, settled
 from job where id = any($1::uuid[]) order by id for no key update
 
 -- name: set_states
@@ -29,7 +30,7 @@ where job.id = j.id and job.state = 'queued'
 
 -- name: queued_or_live
 select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
-    charged_fen, voucher_fen, submitted_s, queued_s, settled
+    voucher_centres, charged_fen, voucher_fen, submitted_s, queued_s, settled
 from job where not settled and state not in ('succeeded', 'failed', 'cancelled') order by number
 
 -- name: job

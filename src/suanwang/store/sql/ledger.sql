@@ -23,6 +23,12 @@ from ledger_transaction t join transfer l on l.transaction_id = t.id
 join account d on d.id = l.debit_id join account c on c.id = l.credit_id
 where t.subject = $1 order by l.seq
 
+-- name: redeemed_to
+select coalesce(sum(l.amount_fen) filter (where t.effective_s >= $2), 0)::bigint as year_fen,
+    coalesce(sum(l.amount_fen), 0)::bigint as total_fen
+from account a join transfer l on l.credit_id = a.id join ledger_transaction t on t.id = l.transaction_id
+where a.key = $1 and t.kind = 'redeem'
+
 -- name: lock_settlement
 select pg_advisory_xact_lock(7700, 1)
 

@@ -151,6 +151,11 @@ select m.id::text as voucher, m.granted_fen, x.* from moved m cross join lateral
                   where l.debit_id = m.account_id and t.kind = 'expired'), 0)::bigint as expired_fen
 ) x where m.granted_fen <> x.available_fen + x.held_fen + x.used_fen + x.expired_fen
 
+-- name: vouchers_where_accepted
+select c.job_id::text as job, c.attempt, c.centre_id as centre, c.voucher_fen
+from charge c join job j on j.id = c.job_id
+where c.voucher_fen > 0 and c.centre_id <> all (j.voucher_centres)
+
 -- name: programmes_whole
 select p.id as programme, p.funded_fen, p.elsewhere_fen from (
     select g.id,
