@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -104,15 +103,6 @@ def test_help_needs_nothing_heavy() -> None:
     assert not loaded & {"httpx", "msgspec", "rich", "yaml", "numpy", "numba", "asyncpg", "litestar", "granian"}
     inside = {name for name in json.loads(python(SAY_LOADED)) if name.startswith("suanwang.")}
     assert not any(name.startswith(("suanwang.store", "suanwang.control", "suanwang.api")) for name in inside)
-
-
-def test_help_is_quick() -> None:
-    def wall_s() -> float:
-        began = time.perf_counter()
-        assert suanwang("--help").returncode == 0
-        return time.perf_counter() - began
-
-    assert min(wall_s() for _ in range(5)) < 0.8  # aim 0.4 s; twice that on a machine that does something else as well
 
 
 def test_version(run: Run) -> None:
