@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shutil
 import signal
 import subprocess
@@ -23,12 +24,14 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.xdist_grou
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """One node with two CPUs on loopback; `--block` keeps its processes below ours."""
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict[str, str]]]:
+    """One node with two CPUs that asks for a token; `--block` keeps its processes below ours."""
     folder = Path(f"/tmp/sw-ray-{os.getpid()}")
     port = free_port()
     address = f"127.0.0.1:{port}"
     environment = {**os.environ, "RAY_USAGE_STATS_ENABLED": "0", "RAY_DISABLE_IMPORT_WARNING": "1"}
+    token = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
+    environment |= token
     environment["PYTHONPATH"] = f"{ROOT / 'src'}:{environment.get('PYTHONPATH', '')}"
     command = [
         str(Path(sys.executable).parent / "ray"), "start", "--head", "--block", f"--port={port}",
@@ -44,7 +47,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < ends, log.read_text()
             time.sleep(0.2)
-        yield address
+        yield address, token
     finally:
         children = psutil.Process(process.pid).children(recursive=True)
         process.terminate()
@@ -59,9 +62,14 @@ def sweep(out: Path, *more: str) -> list[str]:
     return [sys.executable, "-m", "suanwang", "sweep", str(SAMPLE), *GRID, "--out", str(out), *more]
 
 
-def test_on_ray_interrupted_and_taken_up_it_is_what_it_is_in_processes(cluster: str, tmp_path: Path) -> None:
+def test_on_ray_interrupted_and_taken_up_it_is_what_it_is_in_processes(
+    cluster: tuple[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, token = cluster
+    for name, value in token.items():
+        monkeypatch.setenv(name, value)
     there, own = tmp_path / "ray", tmp_path / "own"
-    on_ray = sweep(there, "--engine", "ray", "--address", cluster)
+    on_ray = sweep(there, "--engine", "ray", "--address", address)
     process = subprocess.Popen(on_ray, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     ends = time.monotonic() + 90
     while not (there / "runs.jsonl").exists() or (there / "runs.jsonl").read_bytes().count(b"\n") < 2:
@@ -82,3 +90,16 @@ def test_on_ray_interrupted_and_taken_up_it_is_what_it_is_in_processes(cluster: 
     assert json.loads(ran.stdout) == json.loads(other.stdout)
     assert by_run(lines_of(there)) == by_run(lines_of(own))
     assert (there / "sweep.json").read_bytes() == (own / "sweep.json").read_bytes()
+
+
+def test_a_cluster_that_asks_for_a_token_and_gets_none(
+    cluster: tuple[str, dict[str, str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, _token = cluster
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
+    refused = subprocess.run(
+        sweep(tmp_path / "out", "--engine", "ray", "--address", address), capture_output=True, text=True, check=False
+    )
+    assert refused.returncode == 3
+    assert "set RAY_AUTH_MODE=token" in refused.stderr
+    assert "Traceback" not in refused.stderr

@@ -30,7 +30,8 @@ def on_ray(ground: Ground, runs: Sequence[Run], address: str) -> Iterator[Line]:
         ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, RuntimeError, ValueError, OSError) as broken:
         reason = str(broken).splitlines()[0]
-        raise Unreachable(_("no Ray cluster at {address}: {reason}").format(address=address, reason=reason)) from None
+        told = _("no Ray cluster at {address}: {reason}; if it asks for a token, set RAY_AUTH_MODE=token")
+        raise Unreachable(told.format(address=address, reason=reason)) from None
     pending: dict[Any, Run] = {}
     try:
         held = [ray.put(ground)]  # in a list: Ray would fetch a bare reference again for every task
