@@ -209,7 +209,7 @@ async def test_who_makes_room_does_so_live_as_in_a_replay(net: SmallNetwork, tmp
     await live.play()
     assert expected.stretches is not None
     stretches, billed_s = await live.recorded()
-    assert stretches == sorted((*times, pools[at].id) for *times, at in expected.stretches.T.tolist())
+    assert stretches == sorted((*times, pools[at].id) for *times, at, _ in expected.stretches.T.tolist())
     # What runs on after its walltime does so for free.
     bound = np.flatnonzero(workload.run_s <= workload.walltime_s).tolist()
     assert [billed_s[row][True] for row in bound] == workload.run_s[bound].tolist()

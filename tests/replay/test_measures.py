@@ -1,5 +1,6 @@
 """Measures of a small schedule, worked out by hand; energy as an integral."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -8,10 +9,11 @@ import numpy as np
 import polars as pl
 import pytest
 
+from suanwang.domain.scheduling.quotas import Branch, Quota, QuotaTree
 from suanwang.errors import InvalidInput
 from suanwang.replay.compare import gains, run_isolated, run_on
 from suanwang.replay.energy import CARBON, Tariff, read_series
-from suanwang.replay.measures import by_home, by_pool, jain, outcome, refused_by_reason, summary
+from suanwang.replay.measures import attempts, by_pool, jain, outcome, refused_by_reason, summary, unfinished_by_reason
 from suanwang.replay.network import Network
 from suanwang.replay.policyfile import POLICIES
 from tests.replay.conftest import jobs, pool
@@ -21,7 +23,7 @@ EASY = POLICIES["easy"]
 
 def measured(network: Network, frame: pl.DataFrame) -> tuple[pl.DataFrame, dict[str, Any]]:
     run = run_on(network, frame, EASY, 0)
-    found = outcome(run, network)
+    found = outcome(run, attempts(run, network))
     return found, summary(found, run)
 
 
@@ -63,16 +65,61 @@ def test_one_network_against_centres_alone() -> None:
     network = Network(name="n", pools=(pool("a", 1), pool("b", 1)))
     frame = jobs((0, 100, 1), (0, 100, 1), (90, 10, 1), home=["a", "a", "b"])
     run = run_on(network, frame, EASY, 0)
-    pooled = outcome(run, network)
+    tried = attempts(run, network)
+    pooled = outcome(run, tried)
     told: list[int] = []
     alone = pl.concat([one.jobs for one in run_isolated(network, frame, EASY, 0, told.append)])
     assert told[-1] == 3
-    table = {row["home"]: row for row in gains(by_home(alone), by_home(pooled)).to_dicts()}
-    assert (table["a"]["alone_mean_wait_s"], table["a"]["network_mean_wait_s"], table["a"]["gain"]) == (50, 0, 1)
-    assert (table["b"]["alone_mean_wait_s"], table["b"]["network_mean_wait_s"], table["b"]["gain"]) == (0, 10, None)
+    table = {row["home"]: row for row in gains(alone, pooled).to_dicts()}
+    assert (table["a"]["alone_mean_wait_s"], table["a"]["network_mean_wait_s"], table["a"]["gain"]) == (
+        50,
+        0,
+        pytest.approx(1 / 3),
+    )
+    assert (table["b"]["alone_mean_wait_s"], table["b"]["network_mean_wait_s"], table["b"]["gain"]) == (0, 10, -1)
     assert [table[home]["verdict"] for home in "ab"] == ["gains", "loses"]
-    assert table["a"]["ran_elsewhere"] == 1
-    assert by_pool(pooled, run)["jobs"].to_list() == [2, 1]
+    assert table["a"]["network_ran_elsewhere"] == 1
+    assert by_pool(tried, run)["jobs"].to_list() == [2, 1]
+
+
+def compared(network: Network, frame: pl.DataFrame) -> dict[str, dict[str, Any]]:
+    run = run_on(network, frame, EASY, 0)
+    together = outcome(run, attempts(run, network))
+    alone = pl.concat([one.jobs for one in run_isolated(network, frame, EASY, 0)])
+    return {row["home"]: row for row in gains(alone, together).to_dicts()}
+
+
+def test_who_starts_sooner_and_ends_later_loses() -> None:
+    """j1 goes where it starts 99 s earlier; bringing its 10,000 MiB there over 1 Mbit/s takes most of a day."""
+    links = {("a", "b"): (0, 1), ("b", "a"): (0, 1)}
+    network = Network(name="n", pools=(pool("a", 4), pool("b", 4)), transfer=links)
+    frame = jobs((0, 100, 4), (1, 100, 4), (2, 100, 4), home=["a", "a", "b"], input_mib=[0, 10_000, 0])
+    line = compared(network, frame)["a"]
+    assert (line["alone_mean_wait_s"], line["network_mean_wait_s"]) == (49.5, 0)
+    assert line["verdict"] == "loses"
+    assert line["gain"] < -100
+    assert line["network_mean_bounded_slowdown"] > 400
+
+
+def test_who_can_run_nothing_alone_gains() -> None:
+    network = Network(name="n", pools=(pool("a", 2), pool("b", 8)))
+    lines = compared(network, jobs((0, 10, 4), (0, 10, 4), home=["a", "b"]))
+    assert (lines["a"]["alone_refused"], lines["a"]["network_ended"], lines["a"]["gain"]) == (1, 1, None)
+    assert [lines[home]["verdict"] for home in "ab"] == ["gains", "same"]
+
+
+def test_who_waits_for_ever_is_counted_and_told() -> None:
+    """Of eight chips a tenant may have four: its job of eight never starts, and nobody says it did."""
+    quota = Quota("few", "any", nominal_chips=4)
+    policy = replace(EASY, tenants=QuotaTree(branches=(Branch("t", quotas=(quota,)),)))
+    network = Network(name="n", pools=(pool("few", 8),))
+    run = run_on(network, jobs((0, 10, 4), (0, 10, 8), (1, 10, 1)), policy, 0)
+    found = outcome(run, attempts(run, network))
+    assert found["end_s"].to_list() == [10, None, 20]
+    assert found["refused"].to_list() == [None, None, None]
+    assert unfinished_by_reason(found) == {"WAITS_FOR_QUOTA": 1}
+    total = summary(found, run)
+    assert (total["started"], total["refused"], total["unfinished"]) == (2, 0, 1)
 
 
 def test_a_home_that_is_no_centre() -> None:

@@ -10,7 +10,8 @@ from suanwang.domain.scheduling.policy import Policy, Preemption
 from suanwang.domain.scheduling.workload import Schedule
 from suanwang.replay.compare import run_on
 from suanwang.replay.jobs import to_workload
-from suanwang.replay.measures import by_home, by_pool, outcome, summary
+from suanwang.replay.measures import attempts as attempts_of
+from suanwang.replay.measures import by_home, by_pool, by_tenant, jain, outcome, summary
 from suanwang.replay.network import Network
 from suanwang.replay.run import replay
 from tests.replay.conftest import jobs, pool
@@ -93,13 +94,45 @@ def test_what_it_was_worth(bills_lost: bool) -> None:
     here = Pool("p", "here", "any", (Node("n", 4, 4),), Offer(3_600, 1_000, bills_lost))
     network = Network(name="n", pools=(here,), watts_per_chip={"p": 1_000})
     run = run_on(network, two(30), policy(), 0)
-    found = outcome(run, network)
+    tried = attempts_of(run, network)
+    found = outcome(run, tried)
     assert found.select("wait_s", "attempts", "lost_s", "chip_s", "cost_fen").rows() == [
         (20, 2, 20, 480, 480 if bills_lost else 400), (0, 1, 0, 80, 80),
     ]  # fmt: skip
     assert found["energy_kwh"].to_list() == pytest.approx([480 / 3_600, 80 / 3_600])
     total = summary(found, run)
     assert (total["preemptions"], total["lost_chip_s"], total["utilisation"]) == (1, 80, 1.0)
-    (line,) = by_pool(found, run).to_dicts()
+    (line,) = by_pool(tried, run).to_dicts()
     assert (line["jobs"], line["chip_s"], line["utilisation"]) == (2, 560, 1.0)
     assert by_home(found)["preemptions"].to_list() == [1]
+
+
+def test_every_attempt_counts_where_it_ran() -> None:
+    """Preempted on a1 after 5,000 s, which are lost, the victim runs 6,000 s on a2: neither pool is used twice over."""
+    pools = [
+        pool("a1", 4, centre="a", chip="a100", fen=1_000),
+        pool("a2", 4, centre="a", chip="k80", fen=3_000),
+    ]  # fmt: skip
+    frame = jobs(
+        (0, 5_000, 4), (0, 6_000, 4), (5_000, 6_000, 4), priority=[0, 0, 9], preemptible=[0, 1, 0],
+        chips=[["k80"], ["a100", "k80"], ["a100"]], tenant=["blk", "victim", "boss"],
+    )  # fmt: skip
+    network = Network(name="a", pools=tuple(pools), watts_per_chip={"a1": 500, "a2": 100})
+    run = run_on(network, frame, policy(), 0)
+    tried = attempts_of(run, network)
+    found, lines = outcome(run, tried), by_pool(tried, run)
+    assert lines.select("pool", "jobs", "chip_s", "lost_chip_s", "utilisation").rows() == [
+        ("a1", 2, 44_000, 20_000, 1.0), ("a2", 2, 44_000, 0, 1.0),
+    ]  # fmt: skip
+    assert found["pool"].to_list() == ["a2", "a2", "a1"]
+    assert found["energy_kwh"].to_list()[1] == pytest.approx((20_000 * 500 + 24_000 * 100) / 3.6e6)
+    assert found["cost_fen"].to_list()[1] == 6_000 * 4 * 3_000 // 3_600  # on a2; what was lost on a1 is free
+    # What was lost is no service: 11,000 s for a run of 6,000 s.
+    assert found["wait_s"].to_list() == [0, 0, 0]
+    assert found["turnaround_s"].to_list() == [5_000, 11_000, 6_000]
+    assert found["bounded_slowdown"].to_list() == pytest.approx([1, 11 / 6, 1])
+    served = dict(by_tenant(found).select("tenant", "served").iter_rows())
+    assert served == pytest.approx({"blk": 1, "victim": 6 / 11, "boss": 1})
+    fairness = jain(found)
+    assert fairness is not None
+    assert fairness < 0.96

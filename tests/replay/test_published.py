@@ -8,7 +8,7 @@ import pytest
 from suanwang.domain.centre import Node, Offer, Pool
 from suanwang.replay.compare import run_isolated, run_on
 from suanwang.replay.jobs import within
-from suanwang.replay.measures import outcome
+from suanwang.replay.measures import attempts, outcome
 from suanwang.replay.network import NO_LIMIT_S, Network, network_of
 from suanwang.replay.policyfile import POLICIES
 from suanwang.replay.traces import read_trace
@@ -51,5 +51,6 @@ def test_mean_waits_alone_and_together() -> None:
     assert alone.select(pl.col("wait_s").mean()).item() == pytest.approx(39_027, rel=0.001)
     one = Pool("one", "one", "any", (Node("n", sum(sizes.values()), 1),), Offer(0, NO_LIMIT_S))
     together = Network(name="together", pools=(one,))
-    pooled = outcome(run_on(together, frame, POLICIES["easy"], 0), together)
+    run = run_on(together, frame, POLICIES["easy"], 0)
+    pooled = outcome(run, attempts(run, together))
     assert pooled.select(pl.col("wait_s").mean()).item() == pytest.approx(324, rel=0.01)

@@ -16,7 +16,7 @@ import pytest
 
 from suanwang.i18n import speaking
 from suanwang.replay.compare import run_isolated, run_on
-from suanwang.replay.measures import by_pool, outcome
+from suanwang.replay.measures import attempts, by_pool, outcome
 from suanwang.replay.network import Network
 from suanwang.replay.report.curves import (
     busiest,
@@ -96,10 +96,11 @@ def study() -> Study:
 def made(study: Study, *, compare: bool = True) -> tuple[str, pl.DataFrame, Any]:
     policy = read_grid(None).policies[0][1]
     ran = run_on(study.network, study.frame, policy, study.epoch_s)
-    found = outcome(ran, study.network)
+    tried = attempts(ran, study.network)
+    found = outcome(ran, tried)
     isolated = run_isolated(study.network, study.frame, policy, study.epoch_s)
     alone = pl.concat([one.jobs for one in isolated]) if compare else None
-    return page(study, ran, "easy", found, alone, sums={"x": "0" * 64}, choices={"limit": 400}), found, ran
+    return page(study, ran, "easy", found, tried, alone, sums={"x": "0" * 64}, choices={"limit": 400}), found, ran
 
 
 def test_a_command_writes_a_page_in_either_language(run: Run, tmp_path: Path) -> None:
@@ -130,7 +131,7 @@ def test_what_is_plotted_is_what_was_measured(study: Study) -> None:
     text, found, ran = made(study)
     figures = Page(text).drawn["figures"]
     assert set(figures) == {"waits", "use", "gantt", "centres", "tenants", "fairness", "cost", "energy"}
-    pools = by_pool(found, ran)
+    pools = by_pool(attempts(ran, study.network), ran)
     assert sum(figures["cost"]["series"][0]["data"]) == pytest.approx(pools["cost_fen"].sum() / 100, rel=1e-5)
     assert sum(figures["energy"]["series"][0]["data"]) == pytest.approx(pools["energy_kwh"].sum(), rel=1e-5)
     # Chip-seconds under the lines of utilisation, and in the rectangles, are those of the schedule.
@@ -253,12 +254,13 @@ def test_many_centres_share_a_line(tmp_path: Path) -> None:
 
 
 def test_without_prices_and_watts_the_page_says_so() -> None:
-    text, found, ran = made(read_study([SAMPLE], limit=50), compare=False)
+    small = read_study([SAMPLE], limit=50)
+    text, found, ran = made(small, compare=False)
     assert not {"cost", "energy"} & Page(text).drawn["figures"].keys()
     assert "Nothing has a price here" in text
     assert "Energy is not known here" in text
     with speaking("zh"):
-        assert figures_of(ran, found, None)[0].title == "等待"
+        assert figures_of(ran, found, attempts(ran, small.network), None)[0].title == "等待"
 
 
 def test_nothing_ran(tmp_path: Path) -> None:

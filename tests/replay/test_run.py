@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from suanwang.domain.scheduling.policy import Policy, Preemption
 from suanwang.domain.scheduling.workload import NOWHERE
 from suanwang.replay.jobs import to_workload
-from suanwang.replay.measures import by_attempt, outcome, summary
+from suanwang.replay.measures import attempts, outcome, summary
 from suanwang.replay.network import Network
 from suanwang.replay.policyfile import POLICIES
 from suanwang.replay.refusal import REASONS, refusals
@@ -68,7 +68,7 @@ def test_shares_of_a_chip_run_side_by_side_and_count_as_what_they_are() -> None:
     assert schedule.start_s.tolist() == [0, 0, 10, 20]
     network = Network(name="n", pools=tuple(pools))
     run = Run(name="r", pools=tuple(pools), frame=frame, workload=workload, schedule=schedule, policy=EASY, epoch_s=0)
-    made = outcome(run, network)
+    made = outcome(run, attempts(run, network))
     assert made["chips_used"].to_list() == [0.5, 0.5, 0.5, 1.0]
     assert made["cost_fen"].to_list() == [5, 10, 5, 5]
     assert summary(made, run)["utilisation"] == 1.0
@@ -86,13 +86,14 @@ def test_who_is_preempted_goes_on_from_its_last_checkpoint() -> None:
     assert (schedule.attempts.tolist(), schedule.lost_s.tolist()) == ([2, 1], [15, 0])
     assert schedule.busy_s.tolist() == [45 + 70, 10]
     assert schedule.stretches is not None
-    assert schedule.stretches.T.tolist() == [[0, 0, 45, 0], [1, 45, 55, 0], [0, 55, 125, 0]]
+    assert schedule.stretches.T.tolist() == [[0, 0, 45, 0, 15], [1, 45, 55, 0, 0], [0, 55, 125, 0, 0]]
     run = Run(name="r", pools=tuple(pools), frame=frame, workload=workload, schedule=schedule, policy=policy, epoch_s=0)
-    made = outcome(run, Network(name="n", pools=tuple(pools)))
+    tried = attempts(run, Network(name="n", pools=tuple(pools)))
+    made = outcome(run, tried)
     assert made["wait_s"].to_list() == [10, 0]
     told = summary(made, run)
     assert (told["preemptions"], told["lost_chip_s"], told["utilisation"]) == (1, 60, 1.0)
-    assert by_attempt(made, run).select("job_id", "start_s").rows() == [("j0", 0), ("j1", 45), ("j0", 55)]
+    assert tried.select("job_id", "start_s").rows() == [("j0", 0), ("j1", 45), ("j0", 55)]
 
 
 crowd = st.lists(

@@ -19,7 +19,7 @@ import pytest
 
 from suanwang.errors import InvalidInput
 from suanwang.replay.compare import run_on
-from suanwang.replay.measures import outcome, summary
+from suanwang.replay.measures import attempts, outcome, summary
 from suanwang.replay.study import read_study
 from suanwang.replay.sweep.digest import described
 from suanwang.replay.sweep.estimate import estimate, quantile, within
@@ -62,7 +62,9 @@ def test_a_sweep_is_the_replays_that_it_stands_for(run: Invoke, tmp_path: Path) 
     study = read_study([SAMPLE], limit=400, load=1.0)
     drawn = resampled(study.frame, 2, 86_400)
     made = run_on(study.network, drawn, read_grid(None, policies=["sjf"]).policies[0][1], study.epoch_s)
-    assert found["lines"][11]["summary"] == json.loads(json.dumps(summary(outcome(made, study.network), made)))
+    assert found["lines"][11]["summary"] == json.loads(
+        json.dumps(summary(outcome(made, attempts(made, study.network)), made))
+    )
     first = found["summaries"][0]
     waits = [line["summary"]["mean_wait_s"] for line in found["lines"][:3]]
     assert first["measures"]["mean_wait_s"]["mean"] == pytest.approx(sum(waits) / 3)

@@ -170,19 +170,20 @@ def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool,
 
     from suanwang.cli.replaytables import Answer, answer_of, render
     from suanwang.replay.compare import gains, run_isolated, run_on
-    from suanwang.replay.measures import by_home, outcome
+    from suanwang.replay.measures import attempts, outcome
     from suanwang.replay.traces.parquet import write_parquet
 
     network, frame = study.network, study.frame
     with bar(screen, _("replay"), len(frame)) as ended:
         run = run_on(network, frame, policy, study.epoch_s, ended)
-    jobs = outcome(run, network)
+    tried = attempts(run, network)
+    jobs = outcome(run, tried)
     compared: pl.DataFrame | None = None
     alone: pl.DataFrame | None = None
     if isolated:
         with bar(screen, _("every centre alone"), len(frame)) as ended:
             alone = pl.concat([one.jobs for one in run_isolated(network, frame, policy, study.epoch_s, ended)])
-        compared = gains(by_home(alone), by_home(jobs))
+        compared = gains(alone, jobs)
     if told.out is not None:
         write_parquet(jobs, told.out, epoch_s=study.epoch_s)
     if told.report is not None:
@@ -190,8 +191,8 @@ def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool,
         from suanwang.replay.report.ran import sha256_of
 
         sums = {path.name: sha256_of(path) for path in told.files}
-        write_page(page(study, run, name, jobs, alone, sums=sums, choices=told.choices), told.report)
-    answer: Answer = answer_of(study, run, name, jobs, alone, compared)
+        write_page(page(study, run, name, jobs, tried, alone, sums=sums, choices=told.choices), told.report)
+    answer: Answer = answer_of(study, run, name, jobs, tried, alone, compared)
     screen.show(answer, lambda: render(answer))
     if told.out is not None:
         screen.note(_("{count} jobs with their starts are in {path}").format(count=len(jobs), path=told.out))

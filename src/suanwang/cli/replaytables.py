@@ -27,6 +27,7 @@ class Answer:
     traces: list[Row]
     summary: Row
     refused: dict[str, int]
+    unfinished: dict[str, int]
     pools: list[Row]
     homes: list[Row]
     isolated: Row | None
@@ -38,10 +39,11 @@ def answer_of(
     run: "Run",
     policy_name: str,
     jobs: "pl.DataFrame",
+    tried: "pl.DataFrame",
     alone: "pl.DataFrame | None",
     compared: "pl.DataFrame | None",
 ) -> Answer:
-    from suanwang.replay.measures import by_home, by_pool, refused_by_reason, summary
+    from suanwang.replay.measures import by_home, by_pool, refused_by_reason, summary, unfinished_by_reason
 
     traces = [
         {
@@ -62,11 +64,19 @@ def answer_of(
         traces=traces,
         summary=summary(jobs, run),
         refused=refused_by_reason(jobs),
-        pools=by_pool(jobs, run).to_dicts(),
+        unfinished=unfinished_by_reason(jobs),
+        pools=by_pool(tried, run).to_dicts(),
         homes=by_home(jobs).to_dicts(),
-        isolated=None if alone is None else {**summary(alone, run), "refused_by_reason": refused_by_reason(alone)},
+        isolated=None if alone is None else _isolated(alone, run),
         compared=None if compared is None else compared.to_dicts(),
     )
+
+
+def _isolated(alone: "pl.DataFrame", run: "Run") -> Row:
+    from suanwang.replay.measures import refused_by_reason, summary, unfinished_by_reason
+
+    reasons = {"refused_by_reason": refused_by_reason(alone), "unfinished_by_reason": unfinished_by_reason(alone)}
+    return {**summary(alone, run), **reasons}
 
 
 def render(answer: Answer) -> "RenderableType":
@@ -93,7 +103,18 @@ def _totals(answer: Answer) -> "RenderableType":
     if answer.isolated:
         lines.insert(0, (_("every centre alone"), answer.isolated))
     made_room = any(line["preemptions"] for _name, line in lines)
-    names = ("", _("jobs"), _("refused"), *_wait_names(), _("utilisation"), _("makespan"), _("fairness"), _("cost"))
+    stuck = any(line["unfinished"] for _name, line in lines)
+    names = (
+        "",
+        _("jobs"),
+        _("refused"),
+        *([_("never end")] if stuck else []),
+        *_wait_names(),
+        _("utilisation"),
+        _("makespan"),
+        _("fairness"),
+        _("cost"),
+    )
     names += (_("preemptions"), _("lost chip hours")) if made_room else ()
     made = table("", names, right=names[1:])
     for name, line in lines:
@@ -101,6 +122,7 @@ def _totals(answer: Answer) -> "RenderableType":
             name,
             _count(line["jobs"]),
             _count(line["refused"]),
+            *([_count(line["unfinished"])] if stuck else []),
             *_waits(line, ""),
             _percent(line["utilisation"]),
             _time(line["makespan_s"]),
@@ -144,7 +166,9 @@ def _homes(answer: Answer) -> "RenderableType":
 
 
 def _compared(lines: list[Row]) -> "RenderableType":
-    kinds = (_("mean wait alone"), _("mean wait in network"), _("p95 wait alone"), _("p95 wait in network"))
+    kinds = (
+        _("mean wait alone"), _("mean wait in network"), _("mean turnaround alone"), _("mean turnaround in network"),
+    )  # fmt: skip
     numbers = (_("jobs"), _("refused alone"), _("ran elsewhere"), *kinds, _("slowdown alone"), _("slowdown in network"))
     made = table(_("who gains, who loses"), (_("centre"), *numbers, _("change"), ""), right=(*numbers, _("change")))
     for line in lines:
@@ -153,8 +177,8 @@ def _compared(lines: list[Row]) -> "RenderableType":
             plain(line["home"]),
             _count(line["jobs"]),
             _count(line["alone_refused"]),
-            _count(line["ran_elsewhere"]),
-            *(_time(line[f"{side}_{what}_wait_s"]) for what in ("mean", "p95") for side in ("alone", "network")),
+            _count(line["network_ran_elsewhere"]),
+            *(_time(line[f"{side}_mean_{what}_s"]) for what in ("wait", "turnaround") for side in ("alone", "network")),
             *(_decimal(line[f"{side}_mean_bounded_slowdown"], 2) for side in ("alone", "network")),
             NOTHING if change is None else f"{-100 * change:+.1f} %",
             {"gains": _("gains"), "loses": _("loses"), "same": _("same")}[line["verdict"]],
@@ -164,12 +188,16 @@ def _compared(lines: list[Row]) -> "RenderableType":
 
 def _below(answer: Answer) -> list[str]:
     """Who did not run, and what of the logs was not read."""
-    from suanwang.replay.refusal import say_refusal
+    from suanwang.replay.refusal import say_refusal, say_unfinished
     from suanwang.replay.traces.trace import DONOR
 
     found = [
         plain(_("{count} jobs never run here: {reason}").format(count=_count(count), reason=say_refusal(code)))
         for code, count in answer.refused.items()
+    ]
+    found += [
+        plain(_("{count} jobs never end here: {reason}").format(count=_count(count), reason=say_unfinished(code)))
+        for code, count in answer.unfinished.items()
     ]
     for trace in answer.traces:
         found += [plain(f"{trace['name']}: {line}") for line in trace["header"] if line.startswith(DONOR)]

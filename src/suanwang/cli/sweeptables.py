@@ -60,6 +60,7 @@ def _value(value: object) -> str:
 def _means(summaries: "list[Summary]") -> "RenderableType":
     columns: dict[str, tuple[str, Shown]] = {
         "refused": (_("refused"), _number(0)),
+        "unfinished": (_("never end"), _number(0)),
         "mean_wait_s": (_("mean wait"), _time),
         "p95_wait_s": (_("p95 wait"), _time),
         "mean_bounded_slowdown": (_("mean slowdown"), _number(2)),
@@ -68,6 +69,8 @@ def _means(summaries: "list[Summary]") -> "RenderableType":
         "cost_fen": (_("cost"), _money),
         "energy_kwh": (_("kWh"), _number(1)),
     }
+    if not any(one.measures["unfinished"] and one.measures["unfinished"].mean for one in summaries):
+        del columns["unfinished"]
     named = list(summaries[0].set) if summaries else []
     numbers = tuple(name for name, _shown in columns.values())
     made = table("", (_("policy"), *named, _("runs"), *numbers), right=(*named, _("runs"), *numbers))

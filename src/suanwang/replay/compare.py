@@ -8,11 +8,11 @@ import polars as pl
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.errors import InvalidInput
 from suanwang.replay.jobs import to_workload
-from suanwang.replay.measures import outcome
+from suanwang.replay.measures import AGGREGATES, attempts, outcome
 from suanwang.replay.network import Network
 from suanwang.replay.run import Progress, Run, replay
 
-MEASURES = ("mean_wait_s", "median_wait_s", "p95_wait_s", "mean_bounded_slowdown")
+MEASURES = ("mean_wait_s", "median_wait_s", "p95_wait_s", "mean_turnaround_s", "mean_bounded_slowdown")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +62,42 @@ def run_isolated(
         own = frame.filter(pl.col("home") == home)
         run = run_on(alone, own, policy, epoch_s, lambda ended, done=before: progress(done + ended))  # type: ignore[misc]
         before += len(own)
-        yield Isolated(home, run, outcome(run, alone))
+        yield Isolated(home, run, outcome(run, attempts(run, alone)))
 
 
-def gains(isolated: pl.DataFrame, pooled: pl.DataFrame, key: str = "home") -> pl.DataFrame:
-    """Two tables of `measures.by_home` side by side, with the share of mean wait that the network takes away.
+def gains(alone: pl.DataFrame, together: pl.DataFrame, key: str = "home") -> pl.DataFrame:
+    """What joining does to each centre (`home`) or `tenant`: its jobs alone and in the network, side by side.
 
-    With the key "tenant" two tables of `measures.by_tenant`.
-
-    Each side is over the jobs that it runs: what is refused alone may run in the network.
-
-    A centre gains where its own jobs wait less on average in the network than alone.
+    `alone`: the outcomes of every centre, one after the other; `together`: that of the network. Each side's measures
+    are over the jobs that it runs. The verdict is of those that end on both sides: who gains has them back sooner on
+    average, from submission to end, with all that moving them and another chip cost. Where that is the same, or no job
+    ends on both sides, who has more jobs run gains.
     """
-    left = isolated.select(
-        key,
-        "jobs",
-        pl.col("refused").alias("alone_refused"),
-        *(pl.col(name).alias(f"alone_{name}") for name in MEASURES),
+    homes = alone["home"].unique(maintain_order=True).to_list()
+    there = pl.concat([together.filter(pl.col("home") == home) for home in homes])  # row by row the same jobs
+    both = pl.DataFrame(
+        {key: alone[key], "alone_s": alone["turnaround_s"], "network_s": there["turnaround_s"]}
+    ).drop_nulls()
+    means = both.group_by(key).agg(
+        pl.len().alias("ended_on_both"), pl.col("alone_s", "network_s").mean().name.prefix("both_")
     )
-    away = ("ran_elsewhere",) if "ran_elsewhere" in pooled.columns else ()
-    right = pooled.select(key, *away, *(pl.col(name).alias(f"network_{name}") for name in MEASURES))
-    alone, network = pl.col("alone_mean_wait_s"), pl.col("network_mean_wait_s")
-    return left.join(right, on=key, maintain_order="left").with_columns(
-        gain=pl.when(alone > 0).then(1 - network / alone),
-        verdict=pl.when(network < alone)
+    sides = [_side(jobs, key, name) for jobs, name in ((alone, "alone"), (there, "network"))]
+    found = sides[0].join(sides[1].drop("jobs"), on=key, maintain_order="left").join(means, on=key, how="left")
+    sooner = pl.col("both_network_s").fill_null(0) - pl.col("both_alone_s").fill_null(0)
+    more = pl.col("network_ended") - pl.col("alone_ended")
+    better = pl.when(sooner != 0).then(-sooner).otherwise(more)
+    return found.with_columns(
+        gain=pl.when(pl.col("both_alone_s") > 0).then(1 - pl.col("both_network_s") / pl.col("both_alone_s")),
+        verdict=pl.when(better > 0)
         .then(pl.lit("gains"))
-        .when(network > alone)
+        .when(better < 0)
         .then(pl.lit("loses"))
         .otherwise(pl.lit("same")),
-    )
+    ).sort(key)
+
+
+def _side(jobs: pl.DataFrame, key: str, name: str) -> pl.DataFrame:
+    """The measures of one side, named after it."""
+    away = ((pl.col("centre") != pl.col("home")) & pl.col("centre").is_not_null()).sum().alias("ran_elsewhere")
+    made = jobs.group_by(key).agg(*AGGREGATES, pl.col("end_s").count().alias("ended"), away)
+    return made.select(key, "jobs", pl.col("refused", "ended", "ran_elsewhere", *MEASURES).name.prefix(f"{name}_"))

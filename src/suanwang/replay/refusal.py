@@ -50,6 +50,13 @@ def say_refusal(code: str) -> str:
     return known.get(code) or word(code)
 
 
+def say_unfinished(code: str) -> str:
+    """What a job waits for that never comes, in words."""
+    if code == "WAITS_FOR_QUOTA":
+        return _("the quota of their tenant is too small for them, or taken by others of theirs")
+    return _("they wait behind others that never start")
+
+
 def _codes(pool: Pool, workload: Workload) -> Array:
     offers = np.array([pool.chip_id in kind for kind in workload.kinds], np.bool_)
     but_for_memory, large_enough = _nodes_of_size(pool, workload)

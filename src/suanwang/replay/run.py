@@ -6,7 +6,8 @@ The seconds in which anything ends or arrives are visited in order, each with on
 arrivals, by row. A job of no length ends within the second in which it starts, which gives that second a further step.
 A job runs from the second in which it is placed for `workload.run_in(pool)`, be that shorter or longer than the
 walltime that it asked for: a log tells how long it did run. Jobs that no pool can ever run (`refusal.refusals`) are
-left out and have no start.
+left out and have no start. Who still waits when nothing is left to end or to come waits for ever, for what the step
+said of it last.
 
 Who is told to leave for another leaves within that second and comes again, with what its last checkpoint saved. The
 second from which on an attempt may be told to leave is visited too: a job may be waiting for just that.
@@ -22,7 +23,7 @@ import numpy as np
 from suanwang.domain.centre import Pool
 from suanwang.domain.job import Objective
 from suanwang.domain.scheduling.counted import CountedRun, counts
-from suanwang.domain.scheduling.decisions import Decision, Placed, Preempted
+from suanwang.domain.scheduling.decisions import Decision, Placed, Preempted, Waiting
 from suanwang.domain.scheduling.events import Ask, AskVariant, AttemptEnded, Event, JobQueued, PoolSet
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.scheduling.scheduler import step
@@ -114,7 +115,9 @@ class _Course:
         self.left: list[tuple[int, int]] = []
         """(row, attempt) of those who were told to leave in this second."""
         self.ended = 0
-        self.stretches: list[tuple[int, int, int, int]] = []
+        self.stretches: list[tuple[int, int, int, int, int]] = []
+        self.said: dict[int, str] = {}
+        """Row -> why it waits, of those that do."""
 
     def over(self, now_s: int) -> Iterator[tuple[int, int]]:
         """(row, attempt) of what ends now by itself."""
@@ -127,15 +130,16 @@ class _Course:
                 yield row, attempt
 
     def note(self, decision: Decision, now_s: int) -> None:
-        if isinstance(decision, Placed):
+        if isinstance(decision, Waiting):
+            self.said[int(decision.job_id)] = decision.reason.code
+        elif isinstance(decision, Placed):
             self._begin(int(decision.job_id), self.number[decision.pool_id], now_s)
         elif isinstance(decision, Preempted):
             row = int(decision.job_id)
             ran_s, pool = now_s - self.began_s[row], int(self.pool[row])
-            self._stop(row, now_s)
             every_s = 0 if self.every_s is None else int(self.every_s[row])
             kept_s = ran_s // every_s * every_s if every_s else 0
-            self.lost_s[row] += ran_s - kept_s
+            self._stop(row, now_s, ran_s - kept_s)
             of_s = int(self.run_s[pool][row])
             self.kept_s[row] = min(of_s, of_s - self._rest_s(row, pool) + kept_s)
             self.kept_of_s[row] = max(1, of_s)
@@ -144,6 +148,7 @@ class _Course:
     def _begin(self, row: int, pool: int, now_s: int) -> None:
         if self.start_s[row] == NOWHERE:
             self.start_s[row] = now_s
+        self.said.pop(row, None)
         self.pool[row], self.began_s[row] = pool, now_s
         self.attempts[row] += 1
         heapq.heappush(self.ends, (now_s + self._rest_s(row, pool), row, int(self.attempts[row])))
@@ -155,10 +160,11 @@ class _Course:
         whole_s = int(self.run_s[pool][row])
         return whole_s - whole_s * int(self.kept_s[row]) // int(self.kept_of_s[row])
 
-    def _stop(self, row: int, now_s: int) -> None:
+    def _stop(self, row: int, now_s: int, lost_s: int = 0) -> None:
         began_s = self.began_s.pop(row)
         self.busy_s[row] += now_s - began_s
-        self.stretches.append((row, began_s, now_s, int(self.pool[row])))
+        self.lost_s[row] += lost_s
+        self.stretches.append((row, began_s, now_s, int(self.pool[row]), lost_s))
 
     def schedule(self) -> Schedule:
         several = bool((self.attempts > 1).any())
@@ -169,7 +175,8 @@ class _Course:
             attempts=self.attempts,
             lost_s=self.lost_s,
             busy_s=self.busy_s,
-            stretches=np.array(self.stretches, np.int64).reshape(-1, 4).T.copy() if several else None,
+            stretches=np.array(self.stretches, np.int64).reshape(-1, 5).T.copy() if several else None,
+            waits=dict(sorted(self.said.items())),
         )
 
 

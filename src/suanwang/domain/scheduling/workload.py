@@ -99,4 +99,6 @@ class Schedule:
     busy_s: Array
     """For how long it had its chips, in all its attempts."""
     stretches: Array | None = None
-    """[row, start, end, pool] of every attempt, where some jobs had several."""
+    """[row, start, end, pool, lost seconds] of every attempt, where some jobs had several."""
+    waits: Mapping[int, str] = field(default_factory=dict)
+    """Row -> what the step said last of a job that waits and will never start: nothing ends any more."""

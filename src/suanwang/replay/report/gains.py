@@ -6,7 +6,6 @@ import polars as pl
 
 from suanwang.i18n import _
 from suanwang.replay.compare import gains
-from suanwang.replay.measures import by_home, by_tenant
 from suanwang.replay.report.figure import (
     MOST_ROWS,
     Figure,
@@ -29,21 +28,23 @@ LONGEST_FIRST = pl.col("change_s").abs()
 
 
 def centre_gains(jobs: pl.DataFrame, alone: pl.DataFrame) -> Figure:
-    """Mean waits of each centre's own jobs, alone and in the network."""
-    compared = gains(by_home(alone), by_home(jobs))
+    """Mean turnaround of each centre's own jobs, alone and in the network."""
+    compared = gains(alone, jobs)
     shown = compared.sort("jobs", "home", descending=[True, False]).head(MOST_ROWS).sort("home")
     said = [
-        _("Mean wait of the jobs of each centre, wherever they ran; waits of less than a second count as one."),
-        _("Each side is over the jobs that it runs: what a centre alone refuses may run in the network."),
+        _("Mean turnaround of the jobs of each centre, from submission to end, wherever they ran; of those that end on "
+          "both sides."),
+        _("Waits and slowdowns in the table are over the jobs that each side runs: what a centre alone refuses may run "
+          "in the network."),
         tally(compared),
-    ]
+    ]  # fmt: skip
     if len(shown) < len(compared):
         left_out = _("The plot has the {shown} centres with most jobs of {count}.")
         said.append(left_out.format(shown=len(shown), count=len(compared)))
     series = [
         {"name": name, "color": number, "data": rounded(shown[column].fill_null(float("nan")).clip(1))}
         for number, (name, column) in enumerate(
-            {_("alone"): "alone_mean_wait_s", _("in the network"): "network_mean_wait_s"}.items()
+            {_("alone"): "both_alone_s", _("in the network"): "both_network_s"}.items()
         )
     ]
     longest_s = _longest(shown)
@@ -59,21 +60,21 @@ def centre_gains(jobs: pl.DataFrame, alone: pl.DataFrame) -> Figure:
 
 
 def tenant_gains(jobs: pl.DataFrame, alone: pl.DataFrame) -> Figure:
-    """Mean waits of each tenant's jobs, alone against in the network; below the line it gains."""
-    change_s = pl.col("network_mean_wait_s") - pl.col("alone_mean_wait_s")
-    compared = gains(by_tenant(alone), by_tenant(jobs), "tenant").with_columns(change_s=change_s)
+    """Mean turnaround of each tenant's jobs, alone against in the network; below the line it gains."""
+    change_s = pl.col("both_network_s") - pl.col("both_alone_s")
+    compared = gains(alone, jobs, "tenant").with_columns(change_s=change_s)
     ranked = compared.sort(LONGEST_FIRST, "tenant", descending=[True, False], nulls_last=True)
     both = compared.drop_nulls("change_s").sort("jobs", "tenant", descending=[True, False])
     said = [
-        _("Every point is a tenant: across, its mean wait with every centre alone; up, in the network. Below the line "
-          "it gains."),
+        _("Every point is a tenant: across, the mean turnaround of its jobs with every centre alone; up, in the "
+          "network; of those that end on both sides. Below the line it gains."),
         tally(compared),
     ]  # fmt: skip
     if len(both) > MOST_POINTS:
         left_out = _("The plot has the {shown} tenants with most jobs of {count}.")
         said.append(left_out.format(shown=count(MOST_POINTS), count=count(len(both))))
     if len(ranked) > MOST_ROWS:
-        said.append(_("The table has the {shown} tenants whose mean wait changes most.").format(shown=MOST_ROWS))
+        said.append(_("The table has the {shown} tenants whose mean turnaround changes most.").format(shown=MOST_ROWS))
     return Figure(
         id="tenants",
         title=_("Which tenants gain, which lose"),
@@ -94,7 +95,7 @@ def _points(both: pl.DataFrame) -> Option:
     words = {"gains": _("gains"), "loses": _("loses"), "same": _("same")}
     for number, (verdict, name) in enumerate(words.items()):
         here = both.filter(pl.col("verdict") == verdict)
-        alone, network = (rounded(here[f"{side}_mean_wait_s"].clip(1)) for side in ("alone", "network"))
+        alone, network = (rounded(here[f"both_{side}_s"].clip(1)) for side in ("alone", "network"))
         points = [
             {"name": tenant, "value": [x, y]} for tenant, x, y in zip(here["tenant"], alone, network, strict=True)
         ]
@@ -115,13 +116,14 @@ def _points(both: pl.DataFrame) -> Option:
 
 
 def _longest(compared: pl.DataFrame) -> float:
-    return max(most(compared, f"{side}_mean_wait_s", 10) for side in ("alone", "network"))
+    return max(most(compared, f"both_{side}_s", 10) for side in ("alone", "network"))
 
 
 def _table(compared: pl.DataFrame, key: str, named: str) -> Table:
     columns = (
-        named, _("jobs"), _("refused alone"), _("mean wait alone"), _("mean wait in network"), _("p95 wait alone"),
-        _("p95 wait in network"), _("slowdown alone"), _("slowdown in network"), _("change"), _("verdict"),
+        named, _("jobs"), _("refused alone"), _("mean wait alone"), _("mean wait in network"),
+        _("mean turnaround alone"), _("mean turnaround in network"), _("slowdown alone"),
+        _("slowdown in network"), _("change"), _("verdict"),
     )  # fmt: skip
     words = {"gains": _("gains"), "loses": _("loses"), "same": _("same")}
     rows = [
@@ -129,7 +131,7 @@ def _table(compared: pl.DataFrame, key: str, named: str) -> Table:
             line[key],
             count(line["jobs"]),
             count(line["alone_refused"]),
-            *(time(line[f"{side}_{what}_wait_s"]) for what in ("mean", "p95") for side in ("alone", "network")),
+            *(time(line[f"{side}_mean_{what}_s"]) for what in ("wait", "turnaround") for side in ("alone", "network")),
             *(decimal(line[f"{side}_mean_bounded_slowdown"], 2) for side in ("alone", "network")),
             NOTHING if line["gain"] is None else f"{-100 * line['gain']:+.1f} %",
             words[line["verdict"]],

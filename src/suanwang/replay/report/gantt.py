@@ -44,8 +44,10 @@ class Drawn:
     """As many as it has chips; more only where jobs share them."""
 
 
-def gantt(jobs: pl.DataFrame, run: Run) -> Figure:
-    ran = jobs.drop_nulls("start_s").filter(pl.col("end_s") > pl.col("start_s"))
+def gantt(jobs: pl.DataFrame, tried: pl.DataFrame, run: Run) -> Figure:
+    """`tried`: the `attempts` of the jobs, each of which had its own chips."""
+    waited = tried.with_columns(wait_s=jobs["wait_s"].gather(tried["row"]))
+    ran = waited.filter(pl.col("end_s") > pl.col("start_s"))
     if not len(ran):
         nothing = (_("No job ran."),)
         return Figure(id="gantt", title=_("Jobs on chips"), said=nothing, option=None, table=None)

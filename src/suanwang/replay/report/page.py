@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from suanwang.errors import Failed
 from suanwang.i18n import CHINESE, _, language
-from suanwang.replay.measures import jain, refused_by_reason, summary
-from suanwang.replay.refusal import say_refusal
+from suanwang.replay.measures import jain, refused_by_reason, summary, unfinished_by_reason
+from suanwang.replay.refusal import say_refusal, say_unfinished
 from suanwang.replay.report.figure import Figure, Table, count, decimal, percent, time
 from suanwang.replay.report.gains import centre_gains, tenant_gains
 from suanwang.replay.report.gantt import gantt
@@ -37,22 +37,24 @@ def page(
     run: Run,
     policy_name: str,
     jobs: pl.DataFrame,
+    tried: pl.DataFrame,
     alone: pl.DataFrame | None,
     *,
     sums: Mapping[str, str],
     choices: Mapping[str, object],
 ) -> str:
-    """The page in the language spoken. The same arguments make the same page. `alone`: jobs of every centre alone."""
+    """The page in the language spoken. The same arguments make the same page. `tried`: the `attempts` of the
+    jobs. `alone`: jobs of every centre alone."""
     return rendered(
         run.name,
-        figures=figures_of(run, jobs, alone),
+        figures=figures_of(run, jobs, tried, alone),
         facts=facts(study, run, policy_name, sums, choices),
         totals=totals(run, jobs, alone),
-        notes=[_never(code, number) for code, number in refused_by_reason(jobs).items()],
+        notes=notes(jobs),
     )
 
 
-def figures_of(run: Run, jobs: pl.DataFrame, alone: pl.DataFrame | None) -> list[Figure]:
+def figures_of(run: Run, jobs: pl.DataFrame, tried: pl.DataFrame, alone: pl.DataFrame | None) -> list[Figure]:
     """In their order on the page."""
     first_s, last_s, end_s = jobs.select(
         pl.col("submitted_s").min(), pl.col("submitted_s").max().alias("last"), pl.col("end_s").max()
@@ -60,12 +62,12 @@ def figures_of(run: Run, jobs: pl.DataFrame, alone: pl.DataFrame | None) -> list
     joined = [] if alone is None else [centre_gains(jobs, alone), tenant_gains(jobs, alone)]
     return [
         waits(jobs, alone),
-        use(jobs, run, first_s, end_s or last_s),
-        gantt(jobs, run),
+        use(tried, run, first_s, end_s or last_s),
+        gantt(jobs, tried, run),
         *joined,
         fairness(jobs, jain(jobs)),
-        cost(jobs, run),
-        energy(jobs, run),
+        cost(tried, run),
+        energy(tried, run),
     ]
 
 
@@ -75,8 +77,8 @@ def totals(run: Run, jobs: pl.DataFrame, alone: pl.DataFrame | None) -> Table:
     if alone is not None:
         sides.insert(0, (_("every centre alone"), alone))
     columns = (
-        "", _("jobs"), _("refused"), _("mean wait"), _("median wait"), _("p95 wait"), _("mean slowdown"),
-        _("utilisation"), _("makespan"), _("fairness"), _("cost"), _("kWh"),
+        "", _("jobs"), _("refused"), _("never end"), _("mean wait"), _("median wait"), _("p95 wait"),
+        _("mean slowdown"), _("utilisation"), _("makespan"), _("fairness"), _("cost"), _("kWh"),
     )  # fmt: skip
     rows = []
     for name, side in sides:
@@ -86,6 +88,7 @@ def totals(run: Run, jobs: pl.DataFrame, alone: pl.DataFrame | None) -> Table:
                 name,
                 count(line["jobs"]),
                 count(line["refused"]),
+                count(line["unfinished"]),
                 *(time(line[f"{what}_wait_s"]) for what in ("mean", "median", "p95")),
                 decimal(line["mean_bounded_slowdown"], 2),
                 percent(line["utilisation"]),
@@ -98,8 +101,14 @@ def totals(run: Run, jobs: pl.DataFrame, alone: pl.DataFrame | None) -> Table:
     return Table(columns, rows)
 
 
-def _never(code: str, number: int) -> str:
-    return _("{count} jobs never run here: {reason}").format(count=count(number), reason=say_refusal(code))
+def notes(jobs: pl.DataFrame) -> list[str]:
+    """Which jobs have no end, and why."""
+    never, stuck = _("{count} jobs never run here: {reason}"), _("{count} jobs never end here: {reason}")
+    refused, unfinished = refused_by_reason(jobs).items(), unfinished_by_reason(jobs).items()
+    return [
+        *(never.format(count=count(number), reason=say_refusal(code)) for code, number in refused),
+        *(stuck.format(count=count(number), reason=say_unfinished(code)) for code, number in unfinished),
+    ]
 
 
 def rendered(

@@ -3,7 +3,7 @@
 import polars as pl
 
 from suanwang.i18n import _
-from suanwang.replay.measures import by_attempt, by_pool
+from suanwang.replay.measures import by_pool
 from suanwang.replay.report.curves import BINS, mean_in_use, time_edges
 from suanwang.replay.report.figure import (
     Figure,
@@ -25,7 +25,7 @@ from suanwang.replay.traces.trace import CPU
 from suanwang.units import SECONDS_PER_HOUR
 
 
-def use(jobs: pl.DataFrame, run: Run, begin_s: int, end_s: int) -> Figure:
+def use(tried: pl.DataFrame, run: Run, begin_s: int, end_s: int) -> Figure:
     """Pools of CPU cores count only where a centre has nothing else: a core is not a chip."""
     sizes: dict[str, int] = {}
     counted = [pool for pool in run.pools if pool.chip_id != CPU]
@@ -34,7 +34,7 @@ def use(jobs: pl.DataFrame, run: Run, begin_s: int, end_s: int) -> Figure:
     for pool in counted:
         sizes[pool.centre_id] = sizes.get(pool.centre_id, 0) + pool.chips
     names, rest = largest(sizes)
-    ran = by_attempt(jobs, run).filter(pl.col("pool").is_in([pool.id for pool in counted]))
+    ran = tried.filter(pl.col("pool").is_in([pool.id for pool in counted]))
     edges_s = time_edges(begin_s, end_s)
     x = moments((edges_s[1:] + edges_s[:-1]) / 2, run.epoch_s)
     series = []
@@ -57,7 +57,7 @@ def use(jobs: pl.DataFrame, run: Run, begin_s: int, end_s: int) -> Figure:
     if not run.epoch_s:
         option["tooltip"]["axisPointer"] = {"label": {"formatter": "@pointed_duration"}}
     option["dataZoom"] = [{"type": "inside"}]
-    return Figure(id="use", title=_("Utilisation"), said=tuple(said), option=option, table=_table(by_pool(jobs, run)))
+    return Figure(id="use", title=_("Utilisation"), said=tuple(said), option=option, table=_table(by_pool(tried, run)))
 
 
 def _table(pools: pl.DataFrame) -> Table:

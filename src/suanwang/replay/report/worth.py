@@ -65,9 +65,9 @@ def _shares() -> Option:
     return {"type": "value", "min": 0, "max": 1, "axisLabel": {"formatter": "@percent"}}
 
 
-def cost(jobs: pl.DataFrame, run: Run) -> Figure:
+def cost(tried: pl.DataFrame, run: Run) -> Figure:
     """By pool, in yuan."""
-    pools = by_pool(jobs, run)
+    pools = by_pool(tried, run)
     priced = {pool.id: pool.offer.fen_per_chip_hour for pool in run.pools}
     total_fen = int(pools["cost_fen"].sum())
     columns = (_("centre"), _("pool"), _("jobs run"), _("chip hours"), _("price per chip hour"), _("cost"))
@@ -87,14 +87,14 @@ def cost(jobs: pl.DataFrame, run: Run) -> Figure:
     if not any(priced.values()):
         nothing = (_("Nothing has a price here: a network file says it (fen_per_chip_hour)."),)
         return Figure(id="cost", title=_("Cost"), said=nothing, option=None, table=table)
-    said = (_("Chip-seconds by the price of the pool, rounded up to the fen for each job; in yuan."),)
+    said = (_("Chip-seconds by the price of the pool, rounded up to the fen for each attempt; in yuan."),)
     series = [{"name": _("cost"), "color": 1, "data": rounded(pools["cost_fen"] / FEN_PER_YUAN)}]
     return _by_pool("cost", _("Cost"), said, pools, [*series], table)
 
 
-def energy(jobs: pl.DataFrame, run: Run) -> Figure:
+def energy(tried: pl.DataFrame, run: Run) -> Figure:
     """By pool: kWh, kg of CO2 and what the electricity costs."""
-    pools = by_pool(jobs, run)
+    pools = by_pool(tried, run)
     names = {"energy_kwh": _("kWh"), "carbon_kg": _("kg CO2"), "energy_cost_fen": _("cost of electricity")}
     rows = [
         (

@@ -17,8 +17,8 @@ from suanwang.replay.sweep.play import Line
 
 CONFIDENCE = 0.95
 MEASURES = (
-    "jobs", "refused", "mean_wait_s", "median_wait_s", "p95_wait_s", "mean_bounded_slowdown", "utilisation",
-    "makespan_s", "fairness", "cost_fen", "energy_kwh", "carbon_kg",
+    "jobs", "refused", "unfinished", "mean_wait_s", "median_wait_s", "p95_wait_s", "mean_bounded_slowdown",
+    "utilisation", "makespan_s", "fairness", "cost_fen", "energy_kwh", "carbon_kg",
 )  # fmt: skip
 
 

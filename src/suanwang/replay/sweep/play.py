@@ -8,7 +8,7 @@ import polars as pl
 from suanwang import __version__
 from suanwang.errors import InvalidInput, SuanwangError
 from suanwang.replay.compare import run_on
-from suanwang.replay.measures import outcome, summary
+from suanwang.replay.measures import attempts, outcome, summary
 from suanwang.replay.network import DEFAULT_LOAD, Network, network_of
 from suanwang.replay.study import Study
 from suanwang.replay.sweep.plan import Run
@@ -58,7 +58,7 @@ def played(ground: Ground, run: Run) -> dict[str, Any]:
     if values.get("exact"):
         frame = frame.with_columns(walltime_s=pl.col("run_s"))
     made = run_on(network, frame, run.policy, ground.study.epoch_s)
-    return summary(outcome(made, network), made)
+    return summary(outcome(made, attempts(made, network)), made)
 
 
 def _network(ground: Ground, values: dict[str, Any]) -> Network:
