@@ -38,8 +38,8 @@ def _run_on(_: RunOrder) -> tuple[int, Cause]:
 
 
 class FakeAgent:
-    def __init__(self, centre: FakeCentre, path: str, token: str) -> None:
-        self.centre, self.path, self.token = centre, path, token
+    def __init__(self, centre: FakeCentre, port: int, path: str, token: str) -> None:
+        self.centre, self.port, self.path, self.token = centre, port, path, token
         self.running: set[str] = set()
         self.ended = 0
         self.news = asyncio.Event()
@@ -54,6 +54,8 @@ class FakeAgent:
             await self.news.wait()
             self.news.clear()
             while self.centre.outbox:
+                if line.closed:
+                    line = await open_line(self.port)
                 request = self.centre.request(int(time.time()))
                 await self._exchange(line, request)
                 self._tell(request)
@@ -85,7 +87,7 @@ class FakeAgent:
 
 
 async def work(port: int, centre_id: str, token: str) -> None:
-    agent = FakeAgent(FakeCentre(centre_id, run_s=_run_on), f"/v1/agent/{centre_id}/sync", token)
+    agent = FakeAgent(FakeCentre(centre_id, run_s=_run_on), port, f"/v1/agent/{centre_id}/sync", token)
     orders = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     async with asyncio.TaskGroup() as tasks:

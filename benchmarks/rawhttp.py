@@ -62,6 +62,11 @@ class Line(asyncio.Protocol):
         )
         return await answer
 
+    @property
+    def closed(self) -> bool:
+        """The hub ends connections on which nothing was asked for a while."""
+        return self._transport is None or self._transport.is_closing()
+
     def close(self) -> None:
         self._answered = None
         if self._transport is not None:

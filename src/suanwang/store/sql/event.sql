@@ -10,11 +10,12 @@ select pg_snapshot_xmin(pg_current_snapshot())::text::bigint as xid
 
 -- name: events_after
 -- Bodies only of the kinds whose body is part of the state: the brain's own decisions are as large as all the rest.
+-- `event.xid`: the bare name is the number beside it, by which no index is ordered.
 select seq, xid::text::bigint as xid, at_s, kind, job_id, attempt, centre_id,
     case when kind = any($4::text[]) then body::text else '' end as body
 from event
 where (xid, seq) > ($1::text::xid8, $2::bigint) and xid < pg_snapshot_xmin(pg_current_snapshot())
-order by xid, seq limit $3
+order by event.xid, event.seq limit $3
 
 -- name: first_held_back
 select at_s from event where xid >= pg_snapshot_xmin(pg_current_snapshot()) order by xid, seq limit 1

@@ -176,7 +176,7 @@ select s.seal, s.place, s.transaction_id::text as transaction,
 from sealed s left join ledger_transaction t on t.id = s.transaction_id
 left join (
     select transaction_id, row_number() over (partition by seal order by xid, first) - 1 as place from (
-        select s.transaction_id, s.seal, t.xid, (select min(seq) from transfer where transaction_id = t.id) as first
+        select s.transaction_id, s.seal, t.xid, (select min(seq + 0) from transfer where transaction_id = t.id) as first
         from sealed s join ledger_transaction t on t.id = s.transaction_id
     ) known
 ) o on o.transaction_id = s.transaction_id

@@ -6,13 +6,14 @@ select number, transactions, root, before, sealed_s, horizon::text::bigint as ho
 
 -- name: unsealed
 -- In the order in which they count: that of their transactions in the database, and within one, of their transfers.
+-- `+ 0`: a bare min(seq) may be looked for through the index of all transfers, once for every transaction.
 -- A horizon ahead of the clock of transactions is that of another server, from which this database was copied.
 select t.id, t.xid::text::bigint as xid, leaf_sha256(sealed_text(t)) as leaf
 from ledger_transaction t
 where t.xid >= case when $1::text::xid8 > pg_current_xact_id() then '0'::xid8 else $1::text::xid8 end
     and t.xid < pg_snapshot_xmin(pg_current_snapshot())
     and not exists (select from sealed s where s.transaction_id = t.id)
-order by t.xid, (select min(seq) from transfer where transaction_id = t.id) limit $2
+order by t.xid, (select min(seq + 0) from transfer where transaction_id = t.id) limit $2
 
 -- name: insert_seal
 insert into seal (number, transactions, root, before, sealed_s, horizon) values ($1, $2, $3, $4, $5, $6::text::xid8)
