@@ -19,6 +19,7 @@ STATEMENTS = {
     "usage_whole": "an attempt that is over has usage for every second from its start to its end",
     "holds_of_live_jobs": "value is on hold only for jobs that are not settled",
     "live_jobs_held": "no job is live without a hold",
+    "live_jobs_counted": "of every tenant as many jobs are counted as live as there are",
     "jobs_settled": "every job that is over is settled",
     "pools_never_overcommitted": "no pool ever had more chips placed than it had at that time",
     "nodes_never_overcommitted": "no node ever had more chips placed than it had at that time",

@@ -1,6 +1,7 @@
 """A tenant asks, submits, cancels."""
 
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -248,6 +249,7 @@ async def _record(tx: Connection, accepted: "dict[Call, list[_NewJob]]", now_s: 
     numbers = await jobs.insert(tx, [one.new for one in new_jobs], now_s)
     asks = [replace(one.ask, arrival=numbers[one.new.id]) for one in new_jobs]
     await post(tx, [one.hold for one in new_jobs], now_s)
+    await jobs.count_in(tx, Counter(one.new.tenant_id for one in new_jobs))
     await event.append(
         tx,
         now_s,

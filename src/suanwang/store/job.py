@@ -1,5 +1,6 @@
 """Jobs: what was asked for, and where it stands."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -131,6 +132,11 @@ async def count_live(tx: Connection, tenant_ids: list[str]) -> dict[str, int]:
     return {row["tenant_id"]: row["jobs"] for row in await tx.fetch(_SQL["count_live"], tenant_ids)}
 
 
+async def count_in(tx: Connection, new: Mapping[str, int]) -> None:
+    """Tenant -> jobs that came. Last of all: who settles jobs holds balances before it counts them out."""
+    await tx.execute(_SQL["count_in"], list(new), list(new.values()))
+
+
 async def job(tx: Connection, job_id: UUID) -> Row:
     """Raises NotFound."""
     row = await tx.fetchrow(_SQL["job"], job_id)
@@ -182,6 +188,7 @@ async def count_states(
 
 
 async def settle(tx: Connection, job_ids: list[UUID]) -> None:
+    """Nothing is to come for these jobs: they are live no more."""
     await tx.execute(_SQL["settle"], job_ids)
 
 

@@ -55,7 +55,12 @@ from (
 where rank = best order by number desc limit 10
 
 -- name: count_live
-select tenant_id, count(*) as jobs from job where tenant_id = any($1::text[]) and not settled group by tenant_id
+select tenant_id, jobs from live_jobs where tenant_id = any($1::text[])
+
+-- name: count_in
+-- In the order of the tenants, so that nobody waits in a ring.
+insert into live_jobs (tenant_id, jobs) select t.* from unnest($1::text[], $2::bigint[]) t (tenant_id, jobs) order by 1
+on conflict (tenant_id) do update set jobs = live_jobs.jobs + excluded.jobs
 
 -- name: list
 select j.id, j.number, j.tenant_id, j.name, j.state, j.attempts, j.estimate_fen, j.charged_fen, j.voucher_fen,
@@ -75,7 +80,16 @@ where ($1::text is null or j.tenant_id = $1) and ($2::text[] is null or exists (
 group by j.state
 
 -- name: settle
-update job set settled = true where id = any($1::uuid[])
+-- Counters of tenants are locked last, as when jobs are counted in, and in the order of the tenants.
+with over as (
+    update job set settled = true where id = any($1::uuid[]) and not settled returning tenant_id
+), gone as (
+    select tenant_id, count(*) as jobs from over group by tenant_id
+), locked as materialized (
+    select l.tenant_id from live_jobs l where l.tenant_id in (select tenant_id from gone) order by 1 for no key update
+)
+update live_jobs l set jobs = l.jobs - gone.jobs
+from gone join locked using (tenant_id) where l.tenant_id = gone.tenant_id
 
 -- name: add_charges
 update job set charged_fen = job.charged_fen + c.amount_fen, voucher_fen = job.voucher_fen + c.voucher_fen

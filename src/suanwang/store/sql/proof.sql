@@ -89,6 +89,12 @@ select j.id::text as job, j.state, j.estimate_fen from job j
 where j.state not in ('succeeded', 'failed', 'cancelled') and j.estimate_fen > 0
     and not exists (select from ledger_transaction t where t.subject = j.id::text and t.kind = 'hold')
 
+-- name: live_jobs_counted
+select tenant_id, coalesce(l.jobs, 0) as counted, coalesce(j.jobs, 0) as live
+from live_jobs l full join (select tenant_id, count(*) as jobs from job where not settled group by tenant_id) j
+    using (tenant_id)
+where coalesce(l.jobs, 0) <> coalesce(j.jobs, 0)
+
 -- name: jobs_settled
 select j.id::text as job, j.state from job j
 where not j.settled and j.state in ('succeeded', 'failed', 'cancelled')
