@@ -5,15 +5,18 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
 
+from suanwang.cli.replay import OrderName, PlacementName
+from suanwang.domain.scheduling.policy import Order, Placement
 from suanwang.replay.traces.parquet import write_parquet
 from tests.cli.conftest import Run, answer, home, run
-from tests.replay.conftest import Write, jobs
+from tests.replay.conftest import Write, jobs, write
 
-__all__ = ["home", "run"]
+__all__ = ["home", "run", "write"]
 EXAMPLES = Path(__file__).parents[2] / "examples/replay"
 SAMPLE, NETWORK = EXAMPLES / "jobs.parquet", EXAMPLES / "network.yaml"
 
@@ -107,3 +110,62 @@ def test_interrupted_it_leaves_nothing(tmp_path: Path) -> None:
     assert process.returncode == 130
     assert "Traceback" not in stderr
     assert list(out.iterdir()) == []
+
+
+def test_what_is_read_is_never_written_over(run: Run, tmp_path: Path) -> None:
+    log = tmp_path / "log.parquet"
+    write_parquet(jobs((0, 10, 1)), log)
+    before = log.read_bytes()
+    (tmp_path / "again").symlink_to(log)
+    for output in (("--out", log), ("--report", log), ("--out", tmp_path / "again")):
+        result = run("replay", log, *output)
+        assert result.exit_code == 1
+        assert "is read" in result.stderr
+    same = run("replay", log, "--out", tmp_path / "x", "--report", tmp_path / "x")
+    assert "another file than --out" in same.stderr
+    assert log.read_bytes() == before
+
+
+def test_what_a_log_is_not_enough_for_is_not_offered(run: Run, tmp_path: Path) -> None:
+    assert {*get_args(OrderName), "given"} == set(get_args(Order))
+    assert {*get_args(PlacementName), "fgd"} == set(get_args(Placement))
+    for field in ("order: given", "placement: fgd"):
+        (tmp_path / "p.yaml").write_text(field)
+        for command in (("replay", SAMPLE), ("sweep", SAMPLE, "--out", tmp_path / "out")):
+            refused = run(*command, "--policy", tmp_path / "p.yaml")
+            assert refused.exit_code == 1
+            assert field.split()[1] in refused.stderr
+    refused = run("sweep", SAMPLE, "--set", "order=fcfs,given", "--out", tmp_path / "out")
+    assert (refused.exit_code, "no log has scores" in refused.stderr) == (1, True)
+
+
+def test_a_size_that_is_said_counts_or_is_refused(run: Run, write: Write) -> None:
+    rows = "".join(f"{n} {10 * n} 0 90 4 -1 -1 4 90 -1 1 {n} 1 -1 1 1 -1 -1\n" for n in range(1, 11))
+    log = write("small.swf", f"; MaxProcs: 64\n{rows}")
+    chips = [answer(run("replay", log, *more, "--json"))["summary"]["chips"] for more in ((), ("--load", "1"))]
+    assert chips == [64, 40]  # 10 jobs of 4 chips and 90 s in the 90 s of their submissions
+    for more in (("--chips", "8", "--load", "1"), ("--network", NETWORK, "--load", "1")):
+        result = run("replay", log, *more)
+        assert (result.exit_code, "--load" in result.stderr) == (1, True)
+
+
+def test_quotas_of_what_is_not_there(run: Run, write: Write, tmp_path: Path) -> None:
+    write_parquet(jobs((0, 10, 1), tenant=["ann"]), tmp_path / "log.parquet")
+    tree = (
+        "tenants: {{branches: [{{id: {tenant}, quotas: [{{centre_id: {centre}, chip_id: any, nominal_chips: 1}}]}}]}}"
+    )
+    command = ("replay", tmp_path / "log.parquet", "--chips", "2", "--policy")
+    refused = run(*command, write("a.yaml", tree.format(tenant="ann", centre="hrre")))
+    assert refused.exit_code == 1
+    assert "'any of hrre' is not allowed; chips that a pool has: any of here" in refused.stderr
+    told = run(*command, write("b.yaml", tree.format(tenant="bob", centre="here")))
+    assert told.exit_code == 0
+    assert "no job here is of bob" in told.stderr
+    assert "never end" in told.stdout  # ann has no quota, so no chip
+
+
+def test_columns_that_mean_nothing_are_told(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "typo.parquet"
+    jobs((0, 10, 1)).with_columns(walltime=pl.lit(99)).write_parquet(path)
+    assert "columns that mean nothing here: walltime" in run("replay", path).stdout
+    assert answer(run("replay", path, "--json"))["traces"][0]["ignored_columns"] == ["walltime"]

@@ -1,5 +1,6 @@
 """From logs to a workload: several logs, their sizes, chips and inputs."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -28,6 +29,14 @@ def test_several_logs_begin_together_or_by_the_clock() -> None:
     assert epoch_s == 0
     clock, epoch_s = merged(logs, "clock")
     assert (clock["submitted_s"].to_list(), epoch_s) == ([20, 29, 100, 150], 1_000)
+
+
+def test_user_one_of_two_logs_is_two_people_unless_the_file_is_ours() -> None:
+    logs = [trace(name, (0, 1, 1), tenant=["user1"]) for name in "ab"]
+    assert merged(logs)[0]["tenant"].to_list() == ["a/user1", "b/user1"]
+    ours = [replace(log, format="parquet") for log in logs]
+    assert merged(ours)[0]["tenant"].to_list() == ["user1", "user1"]
+    assert merged(logs[:1])[0]["tenant"].to_list() == ["user1"]
 
 
 def test_a_stretch_of_a_log() -> None:

@@ -143,7 +143,7 @@ def test_interrupted_it_says_how_to_go_on(tmp_path: Path) -> None:
     assert gone(children)
 
 
-def test_a_folder_belongs_to_one_sweep(run: Invoke, tmp_path: Path) -> None:
+def test_a_folder_belongs_to_one_sweep(run: Invoke, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     out = tmp_path / "out"
     small = ("--limit", "60", "--out", out)
     answer(run("sweep", SAMPLE, *small, "--json"))
@@ -152,6 +152,9 @@ def test_a_folder_belongs_to_one_sweep(run: Invoke, tmp_path: Path) -> None:
     assert other.exit_code == 1
     assert "the results of another sweep (policies differ); choose another folder" in other.stderr
     assert "(jobs differ)" in run("sweep", SAMPLE, "--limit", "61", "--out", out).stderr
+    monkeypatch.setattr("suanwang.replay.sweep.digest.DECIDING", ("replay",))  # as if the scheduler were another
+    assert "(source differ)" in run("sweep", SAMPLE, *small).stderr
+    monkeypatch.undo()
     assert (out / "runs.jsonl").read_bytes() == before
     again = answer(run("sweep", SAMPLE, *small, "--json"))
     assert (out / "runs.jsonl").read_bytes() == before

@@ -11,13 +11,16 @@ import typer
 from suanwang.cli.options import with_examples
 from suanwang.cli.screen import Screen, console
 from suanwang.cli.session import JsonOption, errors_told
-from suanwang.domain.scheduling.policy import Order, Placement
-from suanwang.errors import Failed
+from suanwang.errors import Failed, InvalidInput
 from suanwang.i18n import _, language, speaking
 
 if TYPE_CHECKING:
     from suanwang.replay.study import Study
 
+OrderName = Literal["fcfs", "sjf", "priority", "f1", "deadline", "wfp3", "unicef", "fair_share", "multi_factor"]
+PlacementName = Literal["best_fit", "first_fit", "packing", "clustering", "dot_product", "best_fit_weighted"]
+"""What a log is enough for: all but `given`, which needs scores, and `fgd`, which needs typical jobs."""
+MOST_NAMED = 8
 FormatName = Literal["swf", "openb", "philly", "gavel", "parquet"]
 HELP = with_examples(
     _(
@@ -48,14 +51,14 @@ def replay(
             help=_("fifo, easy (the default), conservative, sjf, priority, or a YAML file of a policy's fields."),
         ),
     ] = None,
-    order: Annotated[Order | None, typer.Option("--order", help=_("Order of the queue."))] = None,
+    order: Annotated[OrderName | None, typer.Option("--order", help=_("Order of the queue."))] = None,
     depth: Annotated[
         int | None,
         typer.Option(
             "--depth", min=0, help=_("How many waiting jobs of each pool hold a reservation; 0: strict FIFO.")
         ),
     ] = None,
-    placement: Annotated[Placement | None, typer.Option("--placement", help=_("How nodes are chosen."))] = None,
+    placement: Annotated[PlacementName | None, typer.Option("--placement", help=_("How nodes are chosen."))] = None,
     compare: Annotated[
         Literal["isolated"] | None,
         typer.Option("--compare", help=_("isolated: also every centre alone with its own jobs, side by side.")),
@@ -64,9 +67,14 @@ def replay(
         int | None, typer.Option("--chips", min=1, help=_("Without a network file: chips of each centre."))
     ] = None,
     load: Annotated[
-        float,
-        typer.Option("--load", min=0.01, max=10, help=_("Mean demand as a share of a centre whose size is not known.")),
-    ] = 0.8,
+        float | None,
+        typer.Option(
+            "--load",
+            min=0.01,
+            max=10,
+            help=_("Size of each centre: mean demand as a share of it; 0.8 where the log does not tell its size."),
+        ),
+    ] = None,
     chips_per_node: Annotated[
         int | None,
         typer.Option(
@@ -121,6 +129,8 @@ def replay(
         with packages_of_replay():
             from suanwang.replay.policyfile import choose_policy
             from suanwang.replay.study import read_study
+        _check_size(network, chips, load)
+        _check_outputs((*traces, *([network] if network else ()), *([Path(policy)] if policy else ())), out, report)
         name, chosen = choose_policy(policy, order=order, depth=depth, placement=placement)
         study = read_study(
             traces,
@@ -137,6 +147,7 @@ def replay(
             chips_per_node=chips_per_node,
             skip_bad=skip_bad or None,
         )
+        tell_strangers(screen, study, chosen)
         choices = {
             "since": since,
             "until": until,
@@ -149,10 +160,29 @@ def replay(
             "compare": compare,
             "chips": chips,
             "align": align if len(traces) > 1 else None,
-            "load": None if network or chips else load,
+            "load": load,
         }
         told = Told(out=out, report=report, files=(*traces, *([network] if network else ())), choices=choices)
         _run(screen, study, name, chosen, compare == "isolated", told)
+
+
+def _check_size(network: Path | None, chips: int | None, load: float | None) -> None:
+    """A size that is said and would not count is a mistake of somebody. Raises InvalidInput."""
+    for name, value in (("--chips", chips), ("--load", load)):
+        if value is not None and network is not None:
+            raise InvalidInput(name, value, "nothing: the network file says how large centres are")
+    if chips is not None and load is not None:
+        raise InvalidInput("--load", load, "nothing: --chips says how large centres are")
+
+
+def _check_outputs(inputs: tuple[Path, ...], out: Path | None, report: Path | None) -> None:
+    """What is written must not be what is read. Raises InvalidInput."""
+    for name, written in (("--out", out), ("--report", report)):
+        for read in inputs:
+            if written is not None and read.exists() and written.exists() and written.samefile(read):
+                raise InvalidInput(name, str(written), f"a file of its own: {read} is read")
+    if out is not None and report is not None and out.resolve() == report.resolve():
+        raise InvalidInput("--report", str(report), "another file than --out")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +228,18 @@ def _run(screen: Screen, study: "Study", name: str, policy: Any, isolated: bool,
         screen.note(_("{count} jobs with their starts are in {path}").format(count=len(jobs), path=told.out))
     if told.report is not None:
         screen.note(_("the page is {path}; open it in a browser").format(path=told.report))
+
+
+def tell_strangers(screen: Screen, study: "Study", policy: Any) -> None:
+    """Raises InvalidInput: the policy is of chips that the network does not have."""
+    from suanwang.replay.study import check_policy
+
+    strangers = check_policy(study, policy)
+    if strangers:
+        said = _("no job here is of {tenants}, which the policy names; tenants here are {known}")
+        known = sorted(study.frame["tenant"].unique().to_list())
+        shown = ", ".join(known[:MOST_NAMED]) + (", ..." if len(known) > MOST_NAMED else "")
+        screen.note(said.format(tenants=", ".join(strangers[:MOST_NAMED]), known=shown))
 
 
 @contextmanager

@@ -52,6 +52,7 @@ def answer_of(
             "rows": one.rows,
             "left_out": dict(one.left_out),
             "bad_rows": one.bad_rows,
+            "ignored_columns": list(one.ignored),
             "jobs": len(one.frame),
             "header": list(one.header),
         }
@@ -206,6 +207,9 @@ def _below(answer: Answer) -> list[str]:
                 sentence = _("{trace}: {count} of {rows} rows do not count by its rule {rule}")
                 rows = _count(trace["rows"])
                 found.append(plain(sentence.format(trace=trace["name"], count=_count(count), rows=rows, rule=rule)))
+        if trace["ignored_columns"]:
+            sentence = _("{trace}: columns that mean nothing here: {columns}")
+            found.append(plain(sentence.format(trace=trace["name"], columns=", ".join(trace["ignored_columns"]))))
         if trace["bad_rows"]:
             sentence = _("{trace}: {count} bad rows were passed over")
             found.append(plain(sentence.format(trace=trace["name"], count=_count(trace["bad_rows"]))))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from suanwang.cli.options import with_examples
-from suanwang.cli.replay import FormatName, bar, packages_of_replay
+from suanwang.cli.replay import FormatName, bar, packages_of_replay, tell_strangers
 from suanwang.cli.screen import Screen
 from suanwang.cli.session import REFUSED, JsonOption, errors_told
 from suanwang.errors import Failed, InvalidInput
@@ -129,6 +129,8 @@ def sweep(
             usable=usable,
             chips_per_node=chips_per_node,
         )
+        for _name, one in grid.policies:
+            tell_strangers(screen, study, one)
         ground = Ground(study=study, block_s=duration_s(block, "block"))
         _sweep(screen, ground, grid, runs, out, Engine(engine, address, jobs or len(os.sched_getaffinity(0))))
 

@@ -23,7 +23,8 @@ def merged(traces: Sequence[Trace], align: Align = "start") -> tuple[pl.DataFram
     """The jobs of all logs by submission, and the Unix time of second 0.
 
     A job without a home gets that of its log. `start`: all logs begin in the same second, so that logs of different
-    years meet; `clock`: each lies where its epoch puts it. Ids of several logs get the log's name in front.
+    years meet; `clock`: each lies where its epoch puts it. Ids of several logs get the log's name in front, and tenants
+    too where the log gives them numbers of its own: only our own form says who somebody is everywhere.
     """
     named = [trace.frame.with_columns(pl.col("home").fill_null(trace.name)) for trace in traces]
     if len(traces) == 1:
@@ -32,11 +33,15 @@ def merged(traces: Sequence[Trace], align: Align = "start") -> tuple[pl.DataFram
     shifted = [
         frame.with_columns(
             pl.col("submitted_s") + (trace.epoch_s - first_s if align == "clock" else -pl.col("submitted_s").min()),
-            pl.concat_str(pl.lit(f"{trace.name}/"), pl.col("job_id")).alias("job_id"),
+            *(pl.concat_str(pl.lit(f"{trace.name}/"), pl.col(name)).alias(name) for name in _local_names(trace)),
         )
         for trace, frame in zip(traces, named, strict=True)
     ]
     return _by_submission(pl.concat(shifted, how="diagonal")), first_s if align == "clock" else 0
+
+
+def _local_names(trace: Trace) -> tuple[str, ...]:
+    return ("job_id",) if trace.format == "parquet" else ("job_id", "tenant")
 
 
 def _by_submission(frame: pl.DataFrame) -> pl.DataFrame:

@@ -11,6 +11,7 @@ from suanwang.errors import InvalidInput
 from suanwang.replay.energy import Tariff
 from suanwang.replay.jobs import Transfer
 from suanwang.replay.traces.trace import CPU, Trace
+from suanwang.units import MILLI_PER_CHIP
 
 NO_LIMIT_S = 2**40
 """The longest walltime where none is said."""
@@ -37,15 +38,16 @@ class Network:
 
 
 def network_of(
-    traces: Sequence[Trace], frame: pl.DataFrame, *, chips: int | None = None, load: float = DEFAULT_LOAD
+    traces: Sequence[Trace], frame: pl.DataFrame, *, chips: int | None = None, load: float | None = None
 ) -> Network:
-    """A network where every home of the jobs is a centre: of so many chips, else of the size that its log's header
-    says, else large enough that the mean demand is `load` of it, and for its largest job.
+    """A network where every home of the jobs is a centre: of so many chips, else large enough that the mean demand is
+    `load` of it, and for its largest job; where neither is said, of the size that its log's header says, else as by a
+    load of `DEFAULT_LOAD`.
 
     Mean demand: chip-seconds of the centre's jobs by the time from the first submission of all to the last. Sizes are
     whole nodes of what the reader laid the jobs out on. Prices are 0, walltimes are not limited. Raises InvalidInput.
     """
-    if not 0 < load <= 10:
+    if load is not None and not 0 < load <= 10:
         raise InvalidInput("load", load, "more than 0, at most 10")
     stated = {trace.name: trace.processors for trace in traces}
     nodes = {name: trace.node_chips for trace in traces for name in _homes(trace)}
@@ -55,11 +57,12 @@ def network_of(
         centre = str(home)
         on_chips, on_cores = jobs.filter(pl.col("chips_per_node") > 0), jobs.filter(pl.col("chips_per_node") == 0)
         if len(on_chips):
-            size = chips or stated.get(centre) or _needed(on_chips, "chips_per_node", nodes[centre], span_s, load)
+            size = chips or (stated.get(centre) if load is None else None)
+            size = size or _needed(on_chips, "chips_per_node", nodes[centre], span_s, load or DEFAULT_LOAD)
             pools.append(_pool(centre, centre, _main_chip(on_chips), size, nodes[centre], _cpus_per_chip(on_chips)))
         if len(on_cores):
             each = int(on_cores.select(pl.col("cpus_per_node").max().clip(1)).item())
-            needed = _needed(on_cores, "cpus_per_node", each, span_s, load)
+            needed = _needed(on_cores, "cpus_per_node", each, span_s, load or DEFAULT_LOAD)
             pools.append(_pool(f"{centre}-{CPU}", centre, CPU, needed, each, 0))
     return Network(name=" + ".join(trace.name for trace in traces), pools=tuple(pools))
 
@@ -70,9 +73,9 @@ def _homes(trace: Trace) -> list[str]:
 
 def _needed(jobs: pl.DataFrame, size: str, node: int, span_s: int, load: float) -> int:
     """Chips for the mean demand at this load, or for the largest job, in whole nodes."""
-    asked = pl.col("num_nodes") * pl.col(size).clip(1)
+    asked = pl.col("num_nodes") * pl.col(size).clip(1) * pl.col("chip_milli")
     demand, largest = jobs.select((asked * pl.col("run_s")).sum(), asked.max().alias("largest")).row(0)
-    wanted: int = max(ceil(demand / span_s / load), int(largest))
+    wanted: int = max(ceil(demand / MILLI_PER_CHIP / span_s / load), ceil(largest / MILLI_PER_CHIP))
     return ceil(wanted / node) * node if node else wanted
 
 

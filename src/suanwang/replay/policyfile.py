@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Any
 
 from suanwang.domain.scheduling.policy import CONSERVATIVE, EASY, STRICT_FIFO, Policy
+from suanwang.errors import InvalidInput
 from suanwang.policyfile import read_policy_fields
 
 POLICIES = MappingProxyType(
@@ -29,11 +30,22 @@ def choose_policy(
     """A name for it and the policy: a known name or a file, changed by what else is said. Raises InvalidInput."""
     name = named or DEFAULT_POLICY
     policy = POLICIES[name] if name in POLICIES else _read(Path(name))
+    refuse_unplayable(order, placement)
     said = {"order": order, "reservation_depth": depth, "placement": placement}
     changes: dict[str, Any] = {field: value for field, value in said.items() if value is not None}
     return (Path(name).stem if name not in POLICIES else name), replace(policy, **changes)
 
 
+def refuse_unplayable(order: object = None, placement: object = None) -> None:
+    """Raises InvalidInput for what needs more than a log says."""
+    if order == "given":
+        raise InvalidInput("order", order, "another order: no log has scores; in Python, CountedRun takes them")
+    if placement == "fgd":
+        allowed = "another placement: a log does not say which jobs are typical; `suanwang reproduce openb` plays it"
+        raise InvalidInput("placement", placement, allowed)
+
+
 def _read(path: Path) -> Policy:
     said = read_policy_fields(path, _FIELDS, f"a YAML file, or one of {', '.join(POLICIES)}")
+    refuse_unplayable(said.get("order"), said.get("placement"))
     return Policy(**{"order": "fcfs", "outlook": False, **said})

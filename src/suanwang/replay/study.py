@@ -8,9 +8,10 @@ from typing import Any
 
 import polars as pl
 
+from suanwang.domain.scheduling.policy import Policy
 from suanwang.errors import InvalidInput
 from suanwang.replay.jobs import Align, merged, within
-from suanwang.replay.network import DEFAULT_LOAD, Network, network_of
+from suanwang.replay.network import Network, network_of
 from suanwang.replay.networkfile import read_network_file
 from suanwang.replay.traces import read_trace
 from suanwang.replay.traces.trace import Trace
@@ -34,7 +35,7 @@ def read_study(
     align: Align = "start",
     network: Path | None = None,
     chips: int | None = None,
-    load: float = DEFAULT_LOAD,
+    load: float | None = None,
     since: str | None = None,
     until: str | None = None,
     limit: int | None = None,
@@ -57,6 +58,24 @@ def read_study(
         chosen = chosen.with_columns(walltime_s=pl.col("run_s"))
     made = read_network_file(network) if network else network_of(traces, chosen, chips=chips, load=load)
     return Study(traces=traces, frame=chosen, network=made, epoch_s=epoch_s)
+
+
+def check_policy(study: Study, policy: Policy) -> tuple[str, ...]:
+    """Tenants and groups of a policy that no job of the study names, nor any below them.
+
+    Raises InvalidInput: a quota is of chips that no pool of the network has.
+    """
+    tree = policy.tenants
+    if tree is None:
+        return ()
+    there = sorted({(pool.centre_id, pool.chip_id) for pool in study.network.pools})
+    for centre_id, chip_id in tree.resources():
+        if (centre_id, chip_id) not in there:
+            known = ", ".join(f"{chip} of {centre}" for centre, chip in there)
+            raise InvalidInput("tenants.quotas", f"{chip_id} of {centre_id}", f"chips that a pool has: {known}")
+    parents = {branch.parent for branch in tree.branches}
+    named = set(study.frame["tenant"].unique().to_list())
+    return tuple(branch.id for branch in tree.branches if branch.id not in parents and branch.id not in named)
 
 
 def _second(name: str, text: str | None, epoch_s: int) -> int | None:

@@ -56,6 +56,8 @@ def whole_log(
         chips = capacity or stated
         if chips is None:
             raise InvalidInput("--capacity", None, f"the processors of {log}: its header does not tell")
+        if chips != stated:
+            rows = {}  # what is published is of a machine of another size
         pool = one_pool(chips)
         workload = to_workload(trace.frame, [pool])
         for policy in policies:

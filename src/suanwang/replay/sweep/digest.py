@@ -4,14 +4,19 @@ from dataclasses import asdict
 from hashlib import sha256
 from io import BytesIO
 from json import dumps
+from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+import suanwang
 from suanwang.replay.energy import Rate, Series
 from suanwang.replay.network import Network
 from suanwang.replay.sweep.plan import Grid
 from suanwang.replay.sweep.play import Ground
+
+DECIDING = ("domain/scheduling", "replay")
+"""Folders of the package on which the numbers of a sweep depend."""
 
 
 def described(ground: Ground, grid: Grid) -> dict[str, Any]:
@@ -19,6 +24,7 @@ def described(ground: Ground, grid: Grid) -> dict[str, Any]:
     study = ground.study
     return {
         "version": ground.version,
+        "source": source(),
         "jobs": _sum(_as_text(study.frame)),
         "begins": study.epoch_s,
         "sizes": {one.name: [one.processors, one.node_chips, ground.load, ground.chips] for one in study.traces},
@@ -26,6 +32,13 @@ def described(ground: Ground, grid: Grid) -> dict[str, Any]:
         "block_s": ground.block_s,
         **grid.described(),
     }
+
+
+def source() -> str:
+    """Of the code that decides and measures: who changes it makes another sweep."""
+    package = Path(suanwang.__file__).parent
+    parts = [path for folder in DECIDING for path in sorted((package / folder).rglob("*.py"))]
+    return _sum(b"".join(sha256(path.read_bytes()).digest() for path in parts))
 
 
 def sum_of(description: dict[str, Any]) -> str:

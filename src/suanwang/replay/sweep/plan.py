@@ -18,7 +18,7 @@ from suanwang.boundedyaml import load_yaml
 from suanwang.centrefile import mapping
 from suanwang.domain.scheduling.policy import CONSERVATIVE, Policy
 from suanwang.errors import InvalidInput
-from suanwang.replay.policyfile import choose_policy
+from suanwang.replay.policyfile import choose_policy, refuse_unplayable
 
 MAX_BYTES = 2**16
 MOST_RUNS = 100_000
@@ -68,6 +68,7 @@ class Grid:
         for (name, policy), chosen in product(self.policies, product(*(values for _name, values in self.values))):
             values = tuple(zip(names, chosen, strict=True))
             changes: dict[str, Any] = {field: value for field, value in values if field in POLICY_FIELDS}
+            refuse_unplayable(changes.get("order"), changes.get("placement"))
             changed = replace(policy, **changes)
             found += [(name, changed, values, seed) for seed in self.seeds or (None,)]
         return tuple(

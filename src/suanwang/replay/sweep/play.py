@@ -9,7 +9,7 @@ from suanwang import __version__
 from suanwang.errors import InvalidInput, SuanwangError
 from suanwang.replay.compare import run_on
 from suanwang.replay.measures import attempts, outcome, summary
-from suanwang.replay.network import DEFAULT_LOAD, Network, network_of
+from suanwang.replay.network import Network, network_of
 from suanwang.replay.study import Study
 from suanwang.replay.sweep.plan import Run
 from suanwang.replay.sweep.resample import paced, resampled
@@ -24,7 +24,7 @@ class Ground:
 
     study: Study
     block_s: int
-    load: float = DEFAULT_LOAD
+    load: float | None = None
     chips: int | None = None
     version: str = __version__
     """Workers of another version would compute other numbers."""

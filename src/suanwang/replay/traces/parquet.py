@@ -22,6 +22,14 @@ LEAST = {
     "cpus_per_node": 0, "memory_mib": 0, "priority": -MOST,
 }  # fmt: skip
 MOST_OF = {"chip_milli": WHOLE_CHIP, PREEMPTIBLE: 1}
+OUTCOME = frozenset(
+    (
+        *("start_s", "end_s", "pool", "centre", "attempts", "lost_s", "busy_s", "refused", "waits_for", "wait_s"),
+        *("turnaround_s", "bounded_slowdown", "chips_used", "chip_s", "lost_chip_s", "cost_fen", "energy_kwh"),
+        *("energy_cost_fen", "carbon_kg"),
+    )
+)
+"""What a schedule has besides, which is not asked for when it is replayed as a log."""
 MAY_BE_NULL = frozenset({"chips", "home", DEADLINE})
 OPTIONAL = {"chip_milli": WHOLE_CHIP, "cpus_per_node": 0, "memory_mib": 0, "chips": None, "priority": 0, "home": None}
 """Columns that a file may leave out, and what they are then. `walltime_s` is then `run_s`."""
@@ -63,6 +71,7 @@ def read_parquet(path: Path, *, skip_bad: bool = False) -> Trace:
         epoch_s=int(epoch) if epoch.isascii() and epoch.isdigit() and len(epoch) < 16 else 0,
         rows=len(frame),
         bad_rows=bad_rows,
+        ignored=tuple(name for name in table.columns if name not in frame.columns and name not in OUTCOME),
     )
 
 
@@ -72,8 +81,9 @@ def _in_types(path: Path, table: pl.DataFrame) -> pl.DataFrame:
         absent["walltime_s"] = pl.col("run_s")
     table = table.with_columns(**absent)
     missing = [name for name in COLUMNS if name not in table.columns]
-    if missing:
-        raise InvalidInput(path.name, ", ".join(table.columns), f"the columns {', '.join(missing)}")
+    needed = [name for name in missing if name != "walltime_s"]
+    if needed:
+        raise InvalidInput(path.name, ", ".join(table.columns), f"the columns {', '.join(needed)}")
     known = [name for name in table.columns if name in COLUMNS or name in FURTHER or name.startswith(RUN_ON)]
     types = {name: COLUMNS.get(name, pl.Int64()) for name in known}
     for name, kind in types.items():

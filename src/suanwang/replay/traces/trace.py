@@ -63,6 +63,8 @@ class Trace:
     """Rows that the rule of the reader does not count: reason -> how many."""
     bad_rows: int = 0
     """Rows that could not be read and were passed over, as was asked for."""
+    ignored: tuple[str, ...] = ()
+    """Columns that mean nothing here."""
     header: tuple[str, ...] = ()
     """Comments at the head of the log, which name donors and terms."""
 
