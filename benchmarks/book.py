@@ -46,7 +46,8 @@ create table naive_leg (id bigserial primary key, account text, fen bigint)
 """
 FILL = """
 with made as (
-    insert into ledger_transaction (id, kind, subject, request_sha256, transfers, total_fen, actor, effective_s, recorded_s)
+    insert into ledger_transaction (id, kind, subject, request_sha256, transfers, total_fen, actor,
+        effective_s, recorded_s)
     select gen_random_uuid(), 'charge', 'filled', '', 1, 1, 'bench', 0, 0 from generate_series(1, $1::int) returning id
 )
 insert into transfer (transaction_id, debit_id, credit_id, amount_fen)
@@ -175,6 +176,7 @@ async def read_times(url: str, sizes: list[int]) -> dict[str, dict[str, float]]:
     owner = await asyncpg.connect(url)
     database = await db.connect(url, connections=1)
     source = VoucherSource("v0", "p")
+    await fund(database)
     async with database.transaction() as tx:
         await post(tx, hold_and_charge(0), 0)
     found: dict[str, dict[str, float]] = {}

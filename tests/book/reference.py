@@ -99,7 +99,15 @@ class Reference:
         )
 
     def charge(
-        self, tenant: str, job: str, attempt: int, from_s: int, centre: str, cash_fen: int, source: tuple[str, str], fen: int
+        self,
+        tenant: str,
+        job: str,
+        attempt: int,
+        from_s: int,
+        centre: str,
+        cash_fen: int,
+        source: tuple[str, str],
+        fen: int,
     ) -> str:
         return self.move(
             ("charge", job, attempt, from_s),

@@ -1,6 +1,6 @@
 """A process that posts the same transactions as its siblings, in batches and an order of its own, until all answered.
 
-    python -m tests.book.writer URL SEED NUMBER ANSWERS
+python -m tests.book.writer URL SEED NUMBER ANSWERS
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from suanwang.errors import Conflict, InsufficientValue, Unreachable
 from suanwang.store import db
 from suanwang.store.posting import post
 
-TRANSACTIONS, ACCOUNTS, LIMIT_FEN = 2_000, 20, 1_000
+TRANSACTIONS, ACCOUNTS, LIMIT_FEN = 1_000, 10, 1_000
 LARGEST_BATCH = 40
 
 
