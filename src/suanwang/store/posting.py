@@ -21,7 +21,10 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
     Raises Conflict if an id comes again with another content; InsufficientValue (from the transaction) if a limited
     account would fall below zero.
     """
-    batch = {transaction.id: transaction for transaction in transactions if transaction.transfers}
+    batch: dict[UUID, Transaction] = {}
+    for transaction in transactions:
+        if transaction.transfers:
+            _check_same(transaction, batch.setdefault(transaction.id, transaction).sha256)
     if not batch:
         return
     accounts = _accounts(batch.values())
@@ -34,7 +37,8 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
         [account.limited for account in accounts],
         [account.job_id for account in accounts],
     )
-    rows = list(batch.values())
+    # Sorted for the same reason as the accounts: two calls may bring the same transactions in different orders.
+    rows = sorted(batch.values(), key=lambda transaction: transaction.id)
     opened = await tx.fetch(
         _SQL["open_transactions"],
         [row.id for row in rows],
@@ -49,7 +53,7 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
     )
     new = {row["id"] for row in opened}
     await _check_repeated(tx, [row for row in rows if row.id not in new])
-    legs = [(row.id, transfer) for row in rows if row.id in new for transfer in row.transfers]
+    legs = [(row.id, transfer) for row in batch.values() if row.id in new for transfer in row.transfers]
     if legs:
         await _insert_transfers(tx, legs)
 
@@ -92,7 +96,11 @@ async def _check_repeated(tx: Connection, repeated: list[Transaction]) -> None:
         row["id"]: row["request_sha256"] for row in await tx.fetch(_SQL["recorded_sha256"], [r.id for r in repeated])
     }
     for transaction in repeated:
-        if recorded[transaction.id] != transaction.sha256:
-            raise Conflict(
-                f"{transaction.kind} {transaction.subject} is recorded with another content", id=str(transaction.id)
-            )
+        _check_same(transaction, recorded[transaction.id])
+
+
+def _check_same(transaction: Transaction, recorded_sha256: bytes) -> None:
+    if recorded_sha256 != transaction.sha256:
+        raise Conflict(
+            f"{transaction.kind} {transaction.subject} is recorded with another content", id=str(transaction.id)
+        )
