@@ -29,6 +29,7 @@ import asyncpg
 
 from benchmarks.machine import machine
 from benchmarks.peer import Peer
+from suanwang.control.seal import seal_all
 from suanwang.domain import movements
 from suanwang.domain.ledger import AccountKind, Transaction, budget
 from suanwang.domain.movements import VoucherSource
@@ -49,10 +50,21 @@ with made as (
     insert into ledger_transaction (id, kind, subject, request_sha256, transfers, total_fen, actor,
         effective_s, recorded_s)
     select gen_random_uuid(), 'charge', 'filled', '', 1, 1, 'bench', 0, 0 from generate_series(1, $1::int) returning id
+), closing as (
+    insert into seal (number, transactions, root, before, sealed_s, horizon)
+    select coalesce(max(number), 0) + 1, $1, sha256(''), sha256(''), 0, pg_snapshot_xmax(pg_current_snapshot()) from seal
+    returning number
+), closed as (
+    insert into sealed (seal, place, transaction_id, leaf)
+    select number, row_number() over () - 1, id, sha256('') from made, closing
+), rolling as (
+    insert into rolled (account_id, amount_fen) select id, $1 from account where key = $3
+    on conflict (account_id) do update set amount_fen = rolled.amount_fen + excluded.amount_fen
 )
 insert into transfer (transaction_id, debit_id, credit_id, amount_fen)
 select made.id, d.id, c.id, 1 from made, account d, account c where d.key = $2 and c.key = $3
 """
+"""A history that is sealed, by seals that nobody checks."""
 Call = Callable[[int], Awaitable[None]]
 
 
@@ -188,6 +200,9 @@ async def read_times(url: str, sizes: list[int]) -> dict[str, dict[str, float]]:
             await owner.execute(FILL, some, source.account.key, f"payable:east:{source.account.asset}")
             there += some
         await owner.execute("analyze")
+        async with database.transaction() as tx:
+            await post(tx, hold_and_charge(size), 0)
+        await seal_all(database, 0)
 
         async def budget_row(tx: db.Connection) -> None:
             await ledger.balance_fen(tx, budget("p"))

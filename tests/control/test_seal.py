@@ -119,7 +119,7 @@ async def test_whoever_rewrites_history_is_seen(net: SmallNetwork, forgery: str,
 
 
 async def test_a_transaction_that_is_taken_out_whole_or_put_in_is_seen(net: SmallNetwork) -> None:
-    """With balances put right, so that only the seals tell."""
+    """With balances and sums put right, so that only the seals tell."""
     await sealed_book(net)
     await record(net, top_up(7, "late"))
     await seal.seal_all(net.db, net.now_s)
@@ -128,6 +128,8 @@ async def test_a_transaction_that_is_taken_out_whole_or_put_in_is_seen(net: Smal
         net,
         "update balance set amount_fen = amount_fen - 7 where account_id = "
         "(select id from account where key = 'cash:acme:CNY')",
+        "update rolled set amount_fen = amount_fen + 7 where account_id = "
+        "(select id from account where key = 'bank:clearing:CNY')",
         f"delete from transfer where transaction_id in {late}",
         f"delete from ledger_transaction where id in {late}",
     )

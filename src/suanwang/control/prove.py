@@ -9,6 +9,7 @@ STATEMENTS = {
     "transactions_whole": "every transaction has exactly the transfers that its header states",
     "assets_sum_to_zero": "books balance: every asset sums to zero over all accounts",
     "balances_replay": "every balance equals the replay of its transfers, and none is below zero",
+    "sums_replay": "the sum of every account without a limit equals the replay of its sealed transfers",
     "usage_charged": "every second used by a settled attempt stands on exactly one charge line",
     "charges_rated": "every charge equals the kept chip-seconds at the price frozen when the job was placed",
     "prices_as_offered": "every attempt has the price that its pool asked for when it was placed",

@@ -44,7 +44,8 @@ async def held_first_fen(tx: Connection, job_id: UUID) -> dict[str, int]:
 
 
 async def open_balances(tx: Connection, *kinds: AccountKind) -> list[OpenBalance]:
-    """Balances by adding up all transfers: for the kinds of account that have no limit and so no balance row."""
+    """Of the kinds of account that have no limit and so no balance row: what was added up as it was sealed, and what
+    is not sealed yet."""
     rows = await tx.fetch(_SQL["open_balances"], list(kinds))
     return [OpenBalance(AccountKind(r["kind"]), r["owner"], r["asset"], r["amount_fen"]) for r in rows]
 

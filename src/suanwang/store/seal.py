@@ -36,12 +36,14 @@ async def unsealed(tx: Connection, horizon: int, limit: int) -> list[Unsealed]:
 
 
 async def insert(tx: Connection, seal: Seal, closed: list[Unsealed], horizon: int) -> None:
+    """With it, what its transactions moved is added to the sums of the accounts that have no balance row."""
     await tx.execute(
         _SQL["insert_seal"], seal.number, seal.transactions, seal.root, seal.before, seal.sealed_s, str(horizon)
     )
     await tx.execute(
         _SQL["insert_sealed"], seal.number, [one.transaction_id for one in closed], [one.leaf for one in closed]
     )
+    await tx.execute(_SQL["roll_up"], seal.number)
 
 
 async def seals(tx: Connection, first: int, last: int) -> list[Seal]:

@@ -11,11 +11,17 @@ select c.asset, sum(l.amount_fen)::bigint as amount_fen from transfer l join acc
 where l.transaction_id = $1 group by c.asset
 
 -- name: open_balances
-select a.kind, a.owner, a.asset, (
-    coalesce((select sum(amount_fen) from transfer t where t.credit_id = a.id), 0)
-    - coalesce((select sum(amount_fen) from transfer t where t.debit_id = a.id), 0)
-)::bigint as amount_fen
-from account a where a.kind = any($1::text[]) order by a.kind, a.owner, a.asset
+with fresh_transaction as materialized (
+    select id from unsealed() id
+), fresh as (
+    select account_id, sum(fen) as fen from (
+        select l.credit_id as account_id, l.amount_fen as fen from fresh_transaction u join transfer l on l.transaction_id = u.id
+        union all select l.debit_id, -l.amount_fen from fresh_transaction u join transfer l on l.transaction_id = u.id
+    ) leg group by account_id
+)
+select a.kind, a.owner, a.asset, (coalesce(r.amount_fen, 0) + coalesce(f.fen, 0))::bigint as amount_fen
+from account a left join rolled r on r.account_id = a.id left join fresh f on f.account_id = a.id
+where a.kind = any($1::text[]) order by a.kind, a.owner, a.asset
 
 -- name: transactions_of_subject
 select t.id, t.kind, t.subject, t.effective_s, t.recorded_s, t.actor, d.key as debit, c.key as credit, l.amount_fen

@@ -21,6 +21,17 @@ left join (
 ) m on m.account_id = a.id
 where a.limited and (b.amount_fen is null or b.amount_fen <> coalesce(m.fen, 0) or b.amount_fen < 0)
 
+-- name: sums_replay
+select a.key, coalesce(r.amount_fen, 0) as summed_fen, coalesce(m.fen, 0)::bigint as replayed_fen
+from account a left join rolled r on r.account_id = a.id
+left join (
+    select account_id, sum(fen) as fen from (
+        select l.credit_id as account_id, l.amount_fen as fen from transfer l join sealed using (transaction_id)
+        union all select l.debit_id, -l.amount_fen from transfer l join sealed using (transaction_id)
+    ) leg group by account_id
+) m on m.account_id = a.id
+where not a.limited and coalesce(r.amount_fen, 0) <> coalesce(m.fen, 0)
+
 -- name: usage_charged
 select u.job_id::text as job, u.attempt, u.chip_s, coalesce(c.chip_s, 0) as charged_chip_s
 from (select job_id, attempt, sum((until_s - from_s) * chips)::bigint as chip_s from usage group by job_id, attempt) u

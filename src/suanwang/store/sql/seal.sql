@@ -22,6 +22,14 @@ insert into seal (number, transactions, root, before, sealed_s, horizon) values 
 insert into sealed (seal, place, transaction_id, leaf)
 select $1, place - 1, id, leaf from unnest($2::uuid[], $3::bytea[]) with ordinality s (id, leaf, place)
 
+-- name: roll_up
+insert into rolled (account_id, amount_fen)
+select account_id, sum(fen) from (
+    select l.credit_id as account_id, l.amount_fen as fen from sealed s join transfer l using (transaction_id) where s.seal = $1
+    union all select l.debit_id, -l.amount_fen from sealed s join transfer l using (transaction_id) where s.seal = $1
+) leg join account a on a.id = leg.account_id and not a.limited group by account_id
+on conflict (account_id) do update set amount_fen = rolled.amount_fen + excluded.amount_fen
+
 -- name: seals
 select number, transactions, root, before, sealed_s from seal where number between $1 and $2 order by number
 
