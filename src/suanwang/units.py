@@ -11,6 +11,9 @@ from decimal import Decimal
 from suanwang.errors import InvalidInput
 
 SECONDS_PER_MINUTE = 60
+MINUTES_PER_HOUR = 60
+MINUTES_PER_DAY = 1_440
+MINUTES_PER_WEEK = 10_080
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 86_400
 FEN_PER_YUAN = 100

@@ -1,6 +1,6 @@
 """Who and what is in the network: organisations, their tokens, centres with their pools, money paid in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
 from suanwang.control.providers import check_stated
@@ -169,11 +169,12 @@ async def join_centre(
         joined = all(one.centre.id != new.id for one in await centre.centres(tx))
         if not await centre.upsert_centre(tx, new, organisation_id, now_s):
             raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
-        for pool in joining.pools:
+        pools = [replace(pool, offer=pool.offer.at(now_s)) for pool in joining.pools]
+        for pool in pools:
             if not await centre.upsert_pool(tx, pool, now_s):
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
             await _require_room_for_live(tx, pool)
-        news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in joining.pools]
+        news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in pools]
         kind = "centre_joined" if joined else "centre_changed"
         await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=new.id), *news])
         await answer.remember(tx, call, {"joined": joined})

@@ -38,11 +38,13 @@ from attempt a join (
 where c.amount_fen <> (a.fen_per_chip_hour * c.kept_chip_s + 3599) / 3600
 
 -- name: prices_as_offered
-select a.job_id::text as job, a.number as attempt, a.pool_id as pool, a.fen_per_chip_hour, o.fen_per_chip_hour as offered_fen
+select a.job_id::text as job, a.number as attempt, a.pool_id as pool, a.fen_per_chip_hour, o.fen as offered_fen
 from attempt a left join lateral (
-    select * from pool_offer where pool_id = a.pool_id and turn < a.placed_turn order by turn desc limit 1
+    select bills_lost_work, case when a.preemptible then coalesce(preemptible_fen_per_chip_hour, fen_per_chip_hour)
+        else fen_per_chip_hour end as fen
+    from pool_offer where pool_id = a.pool_id and turn < a.placed_turn order by turn desc limit 1
 ) o on true
-where (a.fen_per_chip_hour, a.bills_lost_work) is distinct from (o.fen_per_chip_hour, o.bills_lost_work)
+where (a.fen_per_chip_hour, a.bills_lost_work) is distinct from (o.fen, o.bills_lost_work)
 
 -- name: charges_posted
 select c.job_id::text as job, c.attempt, c.from_s, c.amount_fen, t.total_fen
