@@ -23,6 +23,7 @@ from suanwang.domain.centre import (
     MAX_OWN_TENANTS,
     Node,
 )
+from suanwang.domain.product import MAX_FEN, MAX_PER, MAX_PRODUCTS, Unit
 from suanwang.domain.ratecard import (
     NETWORK_TIMEZONE,
     WEEKDAYS,
@@ -35,7 +36,7 @@ from suanwang.domain.ratecard import (
 )
 from suanwang.errors import InvalidInput
 from suanwang.units import MIB_PER_GIB, MINUTES_PER_DAY, MINUTES_PER_HOUR, duration_s
-from suanwang.wire import NewCentre, NewNodes, NewPool, NewRate
+from suanwang.wire import NewCentre, NewNodes, NewPool, NewProduct, NewRate
 
 MAX_BYTES = 2**20
 MAX_CPUS_PER_NODE = 65_536
@@ -45,7 +46,8 @@ DEFAULT_DRIVER = "local"
 _CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
-_FILE = ("centre", "driver", "pools", "agent")
+_FILE = ("centre", "driver", "pools", "products", "agent")
+_PRODUCT = ("id", "name", "unit", "fen", "per")
 _CENTRE = ("id", "organisation", "name", "name_zh", "city", "latitude", "longitude", "timezone", "provider")
 _POOL = ("id", "chip", "nodes", "offer")
 _PRICES = ("fen_per_chip_hour", "preemptible_fen_per_chip_hour")
@@ -83,6 +85,7 @@ def read_centre_file(text: str, *, organisation_id: str | None = None) -> NewCen
         provider=dict(mapping("centre.provider", centre.get("provider", {}))),
         timezone=_timezone(centre.get("timezone", NETWORK_TIMEZONE)),
         pools=tuple(_pool(where, line, driver) for where, line in read_pool_lines(file)),
+        products=_products(file.get("products", [])),
     )
 
 
@@ -190,6 +193,34 @@ def _minute(where: str, value: object) -> int:
     if not 0 <= minute <= MINUTES_PER_DAY:
         raise InvalidInput(where, value, 'a time of the day from "00:00" to "24:00"')
     return minute
+
+
+def _products(value: object) -> tuple[NewProduct, ...]:
+    """What is sold besides chip-hours; their ids are good and differ."""
+    if not isinstance(value, list) or len(value) > MAX_PRODUCTS:
+        raise InvalidInput("products", value, f"a list of at most {MAX_PRODUCTS} products")
+    found = []
+    for i, entry in enumerate(value):
+        where = f"products[{i}]"
+        line = mapping(where, entry)
+        _require_known(where, line, _PRODUCT)
+        product_id = read_id(f"{where}.id", line.get("id"))
+        unit = line.get("unit")
+        if unit not in list(Unit):
+            raise InvalidInput(f"{where}.unit", unit, f"one of {', '.join(Unit)}")
+        found.append(
+            NewProduct(
+                id=product_id,
+                name=read_text(f"{where}.name", line.get("name", product_id)),
+                unit=Unit(unit),
+                fen=read_whole(f"{where}.fen", line.get("fen"), 1, MAX_FEN),
+                per=read_whole(f"{where}.per", line.get("per", 1), 1, MAX_PER),
+            )
+        )
+    ids = [product.id for product in found]
+    if len(set(ids)) != len(ids):
+        raise InvalidInput("products", " ".join(ids), "every product has an id of its own")
+    return tuple(found)
 
 
 def _own_tenants(where: str, value: object) -> tuple[str, ...]:

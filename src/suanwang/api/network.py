@@ -13,6 +13,7 @@ from suanwang.control import lost, network
 from suanwang.control.inventory import differences
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
+from suanwang.domain.product import Product
 from suanwang.domain.ratecard import Prices, Rate, RateCard
 from suanwang.domain.tenant import Actor, Organisation
 from suanwang.errors import InvalidInput, NotFound
@@ -168,7 +169,8 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
         )
         for pool in data.pools
     )
-    joining = network.Joining(new, pools)
+    products = tuple(Product(one.id, one.name, one.unit, one.fen, one.per) for one in data.products)
+    joining = network.Joining(new, pools, products)
     call = await call_of(request)
     joined = await network.join_centre(
         hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock()

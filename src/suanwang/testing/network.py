@@ -14,6 +14,7 @@ from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain
 from suanwang.domain.centre import Catalogue, Centre, Node, Offer, Pool
 from suanwang.domain.job import JobSpec, Variant
+from suanwang.domain.product import Product
 from suanwang.domain.ratecard import NETWORK_TIMEZONE, Prices, Rate, RateCard
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
@@ -104,6 +105,7 @@ class SmallNetwork:
         cabinets: tuple[str, ...] = (),
         preemptible_fen: int | None = None,
         rates: tuple[Rate, ...] = (),
+        products: tuple[Product, ...] = (),
     ) -> None:
         """A centre joins with one pool, or changes it, or adds one."""
         pool = Pool(
@@ -122,7 +124,7 @@ class SmallNetwork:
             ),
         )
         where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
-        joining, owner = Joining(where, (pool,)), f"{centre_id}-org"
+        joining, owner = Joining(where, (pool,), products), f"{centre_id}-org"
         await network.join_centre(self.db, self.catalogue, ADMIN, joining, owner, self.call(ADMIN), self.now_s)
 
     async def submit(self, actor: Actor, *specs: JobSpec, key: str | None = None) -> list[SubmittedJob]:

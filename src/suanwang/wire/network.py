@@ -7,6 +7,7 @@ from msgspec import field as default
 
 from suanwang.domain.ratecard import NETWORK_TIMEZONE, RateCard
 from suanwang.domain.tenant import OrganisationKind, Role
+from suanwang.wire.order import NewProduct
 from suanwang.wire.request import Reason, Request
 
 
@@ -56,6 +57,7 @@ class Account:
     cash_fen: int
     """Free; holds are already taken off."""
     held_fen: int
+    """For jobs and orders."""
     vouchers_fen: int
     owed_to_tenant_fen: int
 
@@ -104,6 +106,7 @@ class NewCentre(Request, frozen=True, kw_only=True):
     timezone: str = NETWORK_TIMEZONE
     """Of the times in rates."""
     pools: tuple[NewPool, ...]
+    products: tuple[NewProduct, ...] = ()
 
 
 class NewBooking(Request, frozen=True, kw_only=True):
