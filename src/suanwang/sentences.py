@@ -427,6 +427,7 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "abandoned": mark("given up"),
         # centres
         "seen": mark("seen"),
+        "charge_order": mark("charge of an order"),
         "open": mark("open"),
         "closed": mark("closed"),
         "gib-month": mark("GiB-month"),
