@@ -431,7 +431,7 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "open": mark("open"),
         "closed": mark("closed"),
         "gib-month": mark("GiB-month"),
-        "gib": mark("GiB"),
+        "gib": mark("GiB moved"),
         "million-tokens": mark("million tokens"),
         "hour": mark("hour"),
         "bytes": mark("bytes"),
