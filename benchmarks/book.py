@@ -52,8 +52,8 @@ with made as (
     select gen_random_uuid(), 'charge', 'filled', '', 1, 1, 'bench', 0, 0 from generate_series(1, $1::int) returning id
 ), closing as (
     insert into seal (number, transactions, root, before, sealed_s, horizon)
-    select coalesce(max(number), 0) + 1, $1, sha256(''), sha256(''), 0, pg_snapshot_xmax(pg_current_snapshot()) from seal
-    returning number
+    select coalesce(max(number), 0) + 1, $1, sha256(''), sha256(''), 0, pg_snapshot_xmax(pg_current_snapshot())
+    from seal returning number
 ), closed as (
     insert into sealed (seal, place, transaction_id, leaf)
     select number, row_number() over () - 1, id, sha256('') from made, closing

@@ -23,21 +23,36 @@ from suanwang.domain.centre import (
     MAX_OWN_TENANTS,
     Node,
 )
+from suanwang.domain.product import MAX_FEN, MAX_PER, MAX_PRODUCTS, Unit
+from suanwang.domain.ratecard import (
+    NETWORK_TIMEZONE,
+    WEEKDAYS,
+    Prices,
+    Rate,
+    RateCard,
+    check_prices,
+    check_rates,
+    is_timezone,
+)
 from suanwang.errors import InvalidInput
-from suanwang.units import MIB_PER_GIB, duration_s
-from suanwang.wire import NewCentre, NewNodes, NewPool
+from suanwang.units import MIB_PER_GIB, MINUTES_PER_DAY, MINUTES_PER_HOUR, duration_s
+from suanwang.wire import NewCentre, NewNodes, NewPool, NewProduct, NewRate
 
 MAX_BYTES = 2**20
 MAX_CPUS_PER_NODE = 65_536
 MAX_FEN_PER_CHIP_HOUR = 10**9
 MAX_NAME_LENGTH = 200
 DEFAULT_DRIVER = "local"
+_CLOCK = re.compile(r"([01]?\d|2[0-4]):([0-5]\d)", re.ASCII)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 
-_FILE = ("centre", "driver", "pools", "agent")
-_CENTRE = ("id", "organisation", "name", "name_zh", "city", "latitude", "longitude", "provider")
+_FILE = ("centre", "driver", "pools", "products", "agent")
+_PRODUCT = ("id", "name", "unit", "fen", "per")
+_CENTRE = ("id", "organisation", "name", "name_zh", "city", "latitude", "longitude", "timezone", "provider")
 _POOL = ("id", "chip", "nodes", "offer")
-_OFFER = ("fen_per_chip_hour", "max_walltime", "bills_lost_work", "own_tenants_first")
+_PRICES = ("fen_per_chip_hour", "preemptible_fen_per_chip_hour")
+_RATE = ("days", "from", "until", *_PRICES)
+_OFFER = (*_PRICES, "rates", "max_walltime", "bills_lost_work", "own_tenants_first")
 
 
 def load_centre_file(text: str) -> Mapping[str, Any]:
@@ -68,7 +83,9 @@ def read_centre_file(text: str, *, organisation_id: str | None = None) -> NewCen
         latitude=_degrees("centre.latitude", centre.get("latitude"), 90),
         longitude=_degrees("centre.longitude", centre.get("longitude"), 180),
         provider=dict(mapping("centre.provider", centre.get("provider", {}))),
+        timezone=_timezone(centre.get("timezone", NETWORK_TIMEZONE)),
         pools=tuple(_pool(where, line, driver) for where, line in read_pool_lines(file)),
+        products=_products(file.get("products", [])),
     )
 
 
@@ -99,7 +116,7 @@ def _pool(where: str, line: Mapping[str, Any], driver: str) -> NewPool:
     bills_lost_work = terms.get("bills_lost_work", False)
     if not isinstance(bills_lost_work, bool):
         raise InvalidInput(f"{where}.offer.bills_lost_work", bills_lost_work, "true or false")
-    price = terms.get("fen_per_chip_hour")
+    prices = _prices(f"{where}.offer", terms)
     nodes = read_nodes(f"{where}.nodes", line.get("nodes"))
     return NewPool(
         id=read_id(f"{where}.id", line.get("id")),
@@ -108,17 +125,114 @@ def _pool(where: str, line: Mapping[str, Any], driver: str) -> NewPool:
             NewNodes(name=node.name, chips=node.chips, cpus=node.cpus, memory_gib=_gib(node), cabinet=node.cabinet)
             for node in nodes
         ),
-        fen_per_chip_hour=read_whole(f"{where}.offer.fen_per_chip_hour", price, 0, MAX_FEN_PER_CHIP_HOUR),
+        fen_per_chip_hour=prices.fen_per_chip_hour,
+        preemptible_fen_per_chip_hour=prices.preemptible_fen,
+        rates=_rates(f"{where}.offer", terms.get("rates", []), prices),
         max_walltime_s=_walltime_s(f"{where}.offer.max_walltime", terms.get("max_walltime")),
         bills_lost_work=bills_lost_work,
         own_tenants_first=_own_tenants(f"{where}.offer.own_tenants_first", terms.get("own_tenants_first", [])),
     )
 
 
+def _prices(where: str, line: Mapping[str, Any]) -> Prices:
+    fen, preemptible_fen = (line.get(name) for name in _PRICES)
+    prices = Prices(
+        read_whole(f"{where}.{_PRICES[0]}", fen, 0, MAX_FEN_PER_CHIP_HOUR),
+        None
+        if preemptible_fen is None
+        else read_whole(f"{where}.{_PRICES[1]}", preemptible_fen, 0, MAX_FEN_PER_CHIP_HOUR),
+    )
+    check_prices(where, prices)
+    return prices
+
+
+def _rates(where: str, value: object, plain: Prices) -> tuple[NewRate, ...]:
+    """Prices at times of the week. Raises InvalidInput, for two that overlap too, naming both."""
+    if not isinstance(value, list):
+        raise InvalidInput(f"{where}.rates", value, "a list of days, from, until and a price")
+    rates = []
+    for i, entry in enumerate(value):
+        at = f"{where}.rates[{i}]"
+        line = mapping(at, entry)
+        _require_known(at, line, _RATE)
+        begin, end = (_minute(f"{at}.{name}", line.get(name)) for name in ("from", "until"))
+        rates.append(Rate(_days(f"{at}.days", line.get("days", list(WEEKDAYS))), begin, end, _prices(at, line)))
+    check_rates(where, RateCard(NETWORK_TIMEZONE, plain, tuple(rates)))
+    return tuple(
+        NewRate(
+            days=rate.days,
+            from_min=rate.from_min,
+            until_min=rate.until_min,
+            fen_per_chip_hour=rate.prices.fen_per_chip_hour,
+            preemptible_fen_per_chip_hour=rate.prices.preemptible_fen,
+        )
+        for rate in rates
+    )
+
+
+def _days(where: str, value: object) -> tuple[int, ...]:
+    """`mon-fri`, `sat`, or a list of such."""
+    found: list[int] = []
+    for text in value if isinstance(value, list) else [value]:
+        first, _, last = str(text).partition("-")
+        if first not in WEEKDAYS or (last or first) not in WEEKDAYS:
+            raise InvalidInput(where, value, "days from mon to sun, like mon-fri or [sat, sun]")
+        begin, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
+        found += [(begin + i) % len(WEEKDAYS) for i in range((end - begin) % len(WEEKDAYS) + 1)]
+    if not found or len(set(found)) != len(found):
+        raise InvalidInput(where, value, "every day once")
+    return tuple(sorted(found))
+
+
+def _minute(where: str, value: object) -> int:
+    """`22:00` -> 1320. YAML itself reads it so where it stands without quotes."""
+    if isinstance(value, int) and not isinstance(value, bool) and MINUTES_PER_HOUR <= value <= MINUTES_PER_DAY:
+        return value
+    found = _CLOCK.fullmatch(value) if isinstance(value, str) else None
+    minute = -1 if found is None else int(found[1]) * MINUTES_PER_HOUR + int(found[2])
+    if not 0 <= minute <= MINUTES_PER_DAY:
+        raise InvalidInput(where, value, 'a time of the day from "00:00" to "24:00"')
+    return minute
+
+
+def _products(value: object) -> tuple[NewProduct, ...]:
+    """What is sold besides chip-hours; their ids are good and differ."""
+    if not isinstance(value, list) or len(value) > MAX_PRODUCTS:
+        raise InvalidInput("products", value, f"a list of at most {MAX_PRODUCTS} products")
+    found = []
+    for i, entry in enumerate(value):
+        where = f"products[{i}]"
+        line = mapping(where, entry)
+        _require_known(where, line, _PRODUCT)
+        product_id = read_id(f"{where}.id", line.get("id"))
+        unit = line.get("unit")
+        if unit not in list(Unit):
+            raise InvalidInput(f"{where}.unit", unit, f"one of {', '.join(Unit)}")
+        found.append(
+            NewProduct(
+                id=product_id,
+                name=read_text(f"{where}.name", line.get("name", product_id)),
+                unit=Unit(unit),
+                fen=read_whole(f"{where}.fen", line.get("fen"), 1, MAX_FEN),
+                per=read_whole(f"{where}.per", line.get("per", 1), 1, MAX_PER),
+            )
+        )
+    ids = [product.id for product in found]
+    if len(set(ids)) != len(ids):
+        raise InvalidInput("products", " ".join(ids), "every product has an id of its own")
+    return tuple(found)
+
+
 def _own_tenants(where: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list) or len(value) > MAX_OWN_TENANTS:
         raise InvalidInput(where, value, f"a list of at most {MAX_OWN_TENANTS} ids of organisations")
     return tuple(read_id(f"{where}[{i}]", tenant_id) for i, tenant_id in enumerate(value))
+
+
+def _timezone(value: object) -> str:
+    if not isinstance(value, str) or not is_timezone(value):
+        raise InvalidInput("centre.timezone", value, "a time zone like Asia/Shanghai")
+    return value
 
 
 def _walltime_s(where: str, value: object) -> int:

@@ -51,11 +51,16 @@ from suanwang.wire import (
     NewFunding,
     NewListing,
     NewMaintenance,
+    NewOrder,
     NewOrganisation,
     NewProgramme,
     NewRefund,
     NewToken,
     NewTopUp,
+    NewUse,
+    OrderLine,
+    OrderReceipt,
+    ProductLine,
     ProgrammeLine,
     Proofs,
     Quote,
@@ -65,6 +70,7 @@ from suanwang.wire import (
     Settlement,
     Submission,
     Submitted,
+    UseLine,
     VoucherLine,
 )
 
@@ -135,6 +141,28 @@ class Client:
 
     async def rejoin(self, centre_id: str) -> None:
         await self._post(f"/v1/centres/{_path(centre_id)}/rejoin", None, dict[str, Any])
+
+    # Products besides chip-hours, and orders of them
+
+    async def products(self) -> list[ProductLine]:
+        return await self._get("/v1/products", list[ProductLine])
+
+    async def create_order(self, new: NewOrder, *, key: str | None = None) -> OrderLine:
+        return await self._post("/v1/orders", new, OrderLine, key=key)
+
+    async def orders(self) -> list[OrderLine]:
+        return await self._get("/v1/orders", list[OrderLine])
+
+    async def order(self, reference: str) -> OrderReceipt:
+        """By number, id or start of the id."""
+        return await self._get(f"/v1/orders/{_path(reference)}", OrderReceipt)
+
+    async def close_order(self, reference: str) -> OrderLine:
+        return await self._post(f"/v1/orders/{_path(reference)}/close", None, OrderLine)
+
+    async def report_use(self, centre_id: str, reference: str, new: NewUse, *, key: str | None = None) -> UseLine:
+        path = f"/v1/agent/{_path(centre_id)}/orders/{_path(reference)}/uses"
+        return await self._post(path, new, UseLine, key=key)
 
     # The calendar of centres
 

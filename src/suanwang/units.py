@@ -11,8 +11,14 @@ from decimal import Decimal
 from suanwang.errors import InvalidInput
 
 SECONDS_PER_MINUTE = 60
+MINUTES_PER_HOUR = 60
+MINUTES_PER_DAY = 1_440
+MINUTES_PER_WEEK = 10_080
 SECONDS_PER_HOUR = 3_600
 SECONDS_PER_DAY = 86_400
+SECONDS_PER_MONTH = 2_592_000
+"""Thirty days, as storage is priced: a month costs the same in February."""
+TOKENS_PER_MILLION = 1_000_000
 FEN_PER_YUAN = 100
 BASIS_POINTS = 10_000
 BYTES_PER_MIB = 2**20

@@ -28,6 +28,12 @@ POST   /v1/centres/{centre_id}/drain    .      .      .     +        .     .    
 POST   /v1/centres/{centre_id}/resume   .      .      .     +        .     .       .       +
 POST   /v1/centres/{centre_id}/lost     .      .      .     .        .     .       .       +
 POST   /v1/centres/{centre_id}/rejoin   .      .      .     +        .     .       .       +
+GET    /v1/products                     +      +      +     +        +     +       +       +
+POST   /v1/orders                       .      +      +     .        .     .       .       .
+GET    /v1/orders                       .      +      +     +        +     .       +       +
+GET    /v1/orders/{reference}           .      +      +     +        +     .       +       +
+POST   /v1/orders/{reference}/close     .      +      +     .        .     .       .       .
+POST   /v1/agent/{centre_id}/orders/{reference}/uses . . .  .        +     .       .       .
 POST   /v1/bookings                     .      .      .     +        .     .       .       +
 GET    /v1/bookings                     .      +      +     +        .     .       +       +
 DELETE /v1/bookings/{booking_id}        .      .      .     +        .     .       .       +

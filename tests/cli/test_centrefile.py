@@ -48,6 +48,53 @@ def test_both_forms_of_nodes() -> None:
     assert (listed.max_walltime_s, listed.bills_lost_work, listed.fen_per_chip_hour) == (HOUR_S, True, 0)
 
 
+PRICES = """offer:
+      fen_per_chip_hour: 2100
+      preemptible_fen_per_chip_hour: 1300
+      max_walltime: 24h
+      rates:
+        - {days: mon-fri, from: 22:00, until: "08:00", fen_per_chip_hour: 1400}
+        - {days: [sat, sun], from: "08:00", until: 22:00, fen_per_chip_hour: 1200, preemptible_fen_per_chip_hour: 500}
+"""
+FLAT = "offer: {fen_per_chip_hour: 2100, max_walltime: 24h}\n"
+
+
+def test_prices_by_the_time_of_the_week() -> None:
+    centre = read_centre_file(TEXT.replace(FLAT, PRICES).replace("id: zgc\n", "id: zgc\n  timezone: Asia/Urumqi\n"))
+    pool = centre.pools[0]
+    assert (centre.timezone, pool.fen_per_chip_hour, pool.preemptible_fen_per_chip_hour) == (
+        "Asia/Urumqi",
+        2_100,
+        1_300,
+    )
+    night, weekend = pool.rates
+    assert (night.days, night.from_min, night.until_min) == ((0, 1, 2, 3, 4), 22 * 60, 8 * 60)
+    assert (night.fen_per_chip_hour, night.preemptible_fen_per_chip_hour) == (1_400, None)
+    assert (weekend.days, weekend.from_min, weekend.until_min) == ((5, 6), 8 * 60, 22 * 60)
+    assert (weekend.fen_per_chip_hour, weekend.preemptible_fen_per_chip_hour) == (1_200, 500)
+    assert read_centre_file(TEXT).timezone == "Asia/Shanghai"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "field"),
+    [
+        ("mon-fri", "mon-fry", "pools[0].offer.rates[0].days"),
+        ("[sat, sun]", "[sat, sat]", "pools[0].offer.rates[1].days"),
+        ("from: 22:00", "from: 22", "pools[0].offer.rates[0].from"),
+        ('until: "08:00"', 'until: "24:30"', "pools[0].offer.rates[0].until"),
+        ('until: "08:00"', 'till: "08:00"', "pools[0].offer.rates[0].till"),
+        ('[sat, sun], from: "08:00"', '[sat, sun], from: "07:00"', "pools[0].offer.rates[1]"),
+        ("preemptible_fen_per_chip_hour: 500", "preemptible_fen_per_chip_hour: 1201", "pools[0].offer.rates[1]"),
+        ("1200,", "-1,", "pools[0].offer.rates[1].fen_per_chip_hour"),
+    ],
+)
+def test_prices_that_cannot_be(old: str, new: str, field: str) -> None:
+    assert old in PRICES
+    with pytest.raises(InvalidInput) as no:
+        read_centre_file(TEXT.replace(FLAT, PRICES.replace(old, new)))
+    assert no.value.facts["field"].startswith(field)
+
+
 def test_cabinets_and_own_tenants() -> None:
     text = TEXT.replace("cpus: 64}", "cpus: 64, nodes_per_cabinet: 2}").replace(
         "cpus: 192}", "cpus: 192, cabinet: row-1}"

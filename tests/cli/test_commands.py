@@ -44,6 +44,7 @@ COMMANDS = {
     *("job list", "job show", "job logs", "job cancel", "job abandon", "job refund", "job explain"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
     *("centre declare-lost", "centre rejoin"),
+    *("product list", "order create", "order list", "order show", "order report", "order close"),
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),

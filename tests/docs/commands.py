@@ -15,7 +15,7 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`(suanwang(?: [^`\n]*)?)`")
 HERE_DOCUMENT = re.compile(r"<<-?\s*'?(\w+)'?\n.*?^\1$", re.MULTILINE | re.DOTALL)
 FILES = frozenset({".yaml", ".parquet", ".jsonl", ".token", ".txt", ".json"})
-VARIABLES = {"$SUANWANG_PORT": "7700"}
+VARIABLES = {"$SUANWANG_PORT": "7700", "$FROM": "2026-12-01T08:00", "$UNTIL": "2026-12-01T09:00"}
 ENDS = frozenset({"|", "||", "&", "&&", ";", "(", ")", "<", ">", ">>", "2>", "&>"})
 
 

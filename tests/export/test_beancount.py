@@ -4,18 +4,22 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
-from suanwang.control import seal, settle, voucher
+from suanwang.control import order, seal, settle, voucher
 from suanwang.control.prove import prove
 from suanwang.domain import movements
 from suanwang.domain.job import Cause
 from suanwang.domain.ledger import CASH
+from suanwang.domain.product import Product, Unit
 from suanwang.domain.seal import verify
+from suanwang.domain.tenant import Actor, Role
 from suanwang.export.beancount import beancount
 from suanwang.store.posting import post
 from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
+from suanwang.wire import NewOrder, NewUse
 from tests.control.test_paying import FACTS, grant
 
 BEAN_CHECK = Path(sys.executable).with_name("bean-check")
@@ -43,6 +47,14 @@ async def book(net: SmallNetwork) -> list[str]:
     await net.submit(tenant, job_spec("runs", chips=2), job_spec("fails"), job_spec("runs-too"))
     await net.turn()
     await net.turn(3_600)
+    await net.offer("east", products=(Product("tokens", "Tokens", Unit.MILLION_TOKENS, 250),))
+    new = NewOrder(centre_id="east", product_id="tokens", limit_fen=1_000)
+    bought = UUID(await order.create_order(net.db, tenant, new, net.call(tenant), net.now_s))
+    net.now_s += 60
+    use = NewUse(from_s=net.now_s - 60, until_s=net.now_s, quantity=10**6)
+    await order.report_use(
+        net.db, Actor("agent", "east-org", Role.CENTRE_AGENT, "east"), "east", bought, use, "k", net.now_s
+    )
     await settle.settle(net.db, ADMIN, net.call(ADMIN), net.now_s)
     net.now_s += 100 * 86_400
     await voucher.expire_vouchers(net.db, net.now_s)

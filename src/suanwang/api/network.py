@@ -13,6 +13,8 @@ from suanwang.control import lost, network
 from suanwang.control.inventory import differences
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
+from suanwang.domain.product import Product
+from suanwang.domain.ratecard import Prices, Rate, RateCard
 from suanwang.domain.tenant import Actor, Organisation
 from suanwang.errors import InvalidInput, NotFound
 from suanwang.store import centre, event, ledger, voucher
@@ -29,6 +31,7 @@ from suanwang.wire import (
     NewCentre,
     NewNodes,
     NewOrganisation,
+    NewPool,
     NewToken,
     NewTopUp,
     PoolLine,
@@ -125,6 +128,27 @@ async def account(request: Request[Actor, Any, Any]) -> Account:
         )
 
 
+def _offer(told: NewPool, timezone: str) -> Offer:
+    plain = Prices(told.fen_per_chip_hour, told.preemptible_fen_per_chip_hour)
+    rates = tuple(
+        Rate(
+            rate.days,
+            rate.from_min,
+            rate.until_min,
+            Prices(rate.fen_per_chip_hour, rate.preemptible_fen_per_chip_hour),
+        )
+        for rate in told.rates
+    )
+    return Offer(
+        plain.fen_per_chip_hour,
+        told.max_walltime_s,
+        told.bills_lost_work,
+        told.own_tenants_first,
+        plain.preemptible_fen,
+        RateCard(timezone, plain, rates) if rates else None,
+    )
+
+
 def _node(told: NewNodes) -> Node:
     memory_mib = None if told.memory_gib is None else told.memory_gib * MIB_PER_GIB
     return Node(told.name, told.chips, told.cpus, memory_mib, told.cabinet)
@@ -141,11 +165,12 @@ async def join_centre(request: Request[Actor, Any, Any], data: NewCentre) -> dic
             data.id,
             pool.chip,
             tuple(_node(node) for node in pool.nodes),
-            Offer(pool.fen_per_chip_hour, pool.max_walltime_s, pool.bills_lost_work, pool.own_tenants_first),
+            _offer(pool, data.timezone),
         )
         for pool in data.pools
     )
-    joining = network.Joining(new, pools)
+    products = tuple(Product(one.id, one.name, one.unit, one.fen, one.per) for one in data.products)
+    joining = network.Joining(new, pools, products)
     call = await call_of(request)
     joined = await network.join_centre(
         hub.db, hub.catalogue, request.user, joining, data.organisation_id, call, hub.clock()
@@ -193,6 +218,9 @@ def _centre(record: CentreRecord, pools: list[Pool], used: dict[str, tuple[int, 
                 *used.get(pool.id, (0, 0)),
                 pool.offer.fen_per_chip_hour,
                 pool.offer.max_walltime_s,
+                pool.offer.preemptible_fen_per_chip_hour,
+                pool.offer.rate_card,
+                pool.offer.until_s,
             )
             for pool in pools
         ],

@@ -29,7 +29,7 @@ async def show(session: Session) -> None:
             [
                 (_("tenant"), account.tenant_id),
                 (_("free cash"), money(account.cash_fen)),
-                (_("held for jobs"), money(account.held_fen)),
+                (_("held for jobs and orders"), money(account.held_fen)),
                 (_("vouchers"), money(account.vouchers_fen)),
                 (_("owed by programmes"), money(account.owed_to_tenant_fen)),
             ]

@@ -10,13 +10,16 @@ from suanwang.cli.joblines import counts_line
 from suanwang.cli.options import GiveUpReason, with_examples
 from suanwang.cli.screen import pairs, plain, table
 from suanwang.cli.session import Session, hub_command
+from suanwang.domain.ratecard import WEEKDAYS
 from suanwang.errors import NotFound
 from suanwang.i18n import _, named
+from suanwang.units import MINUTES_PER_HOUR
 from suanwang.words import NOTHING, duration, instant, money, say, word
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from suanwang.domain.ratecard import Rate
     from suanwang.wire import CentreLine
 
 CentreId = Annotated[str, typer.Argument(metavar="CENTRE", help=_("Id of a centre."))]
@@ -130,12 +133,28 @@ def centre_table(centres: "Sequence[CentreLine]") -> "RenderableType":
                 str(pool.nodes),
                 str(pool.chips),
                 str(pool.used_chips),
-                money(pool.fen_per_chip_hour),
+                prices_line(pool.fen_per_chip_hour, pool.preemptible_fen_per_chip_hour),
                 duration(pool.max_walltime_s),
                 style="dim" if centre.state != "seen" else "",
             )
             first = ["", "", "", ""]
     return made
+
+
+def prices_line(fen: int, preemptible_fen: int | None) -> str:
+    """The price, and that of jobs that may be told to leave where it is another."""
+    if preemptible_fen is None:
+        return money(fen)
+    return _("{price} (preemptible {preemptible})").format(price=money(fen), preemptible=money(preemptible_fen))
+
+
+def rate_times(rate: "Rate") -> str:
+    days = ", ".join(word(WEEKDAYS[day]) for day in rate.days)
+    begin, end = (
+        f"{minute // MINUTES_PER_HOUR:02d}:{minute % MINUTES_PER_HOUR:02d}"
+        for minute in (rate.from_min, rate.until_min)
+    )
+    return f"{days} {begin}-{end}"
 
 
 def centre_view(centre: "CentreLine") -> "RenderableType":
@@ -154,5 +173,18 @@ def centre_view(centre: "CentreLine") -> "RenderableType":
             (_("driver"), centre.driver or NOTHING),
         ]
     )
+    rates = [
+        plain(
+            _("{pool}, {times} ({zone}): {price} yuan per chip-hour").format(
+                pool=pool.id,
+                times=rate_times(rate),
+                zone=pool.rate_card.timezone,
+                price=prices_line(rate.prices.fen_per_chip_hour, rate.prices.preemptible_fen),
+            )
+        )
+        for pool in centre.pools
+        if pool.rate_card is not None
+        for rate in pool.rate_card.rates
+    ]
     warnings = [plain(_("warning: {text}").format(text=say(one))) for one in centre.warnings]
-    return Group(head, centre_table([centre]), *warnings)
+    return Group(head, centre_table([centre]), *rates, *warnings)

@@ -19,6 +19,7 @@ from suanwang.cli.group import TopCommand
 from suanwang.cli.job import job_app
 from suanwang.cli.login import LOGIN_HELP, add_whoami, login
 from suanwang.cli.options import with_examples
+from suanwang.cli.order import order_app, product_app
 from suanwang.cli.organisation import organisation_app
 from suanwang.cli.programme import programme_app
 from suanwang.cli.prove import HELP as PROVE_HELP
@@ -83,6 +84,8 @@ def make_app() -> typer.Typer:
     add_submit(app)
     app.add_typer(job_app, name="job", help=_("Jobs: list, show, logs, cancel, abandon, explain."))
     app.add_typer(centre_app, name="centre", help=_("Centres: list, show, add, drain, resume, declare-lost, rejoin."))
+    app.add_typer(product_app, name="product", help=_("What centres sell besides chip-hours: list."))
+    app.add_typer(order_app, name="order", help=_("Orders of products: create, list, show, report, close."))
     app.add_typer(booking_app, name="booking", help=_("Nodes booked for some tenants: add, list, remove."))
     app.add_typer(maintenance_app, name="maintenance", help=_("Maintenance of pools and nodes: add, list, remove."))
     app.add_typer(organisation_app, name="organisation", help=_("Organisations of the network: add."))

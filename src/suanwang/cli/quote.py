@@ -109,6 +109,17 @@ def _below(answer: "Quote", best: "QuoteLine | None", objective: str | None) -> 
     else:
         found.append(_("{mark} the least to bear yourself").format(mark=BEST))
     found.append(_("Amounts in yuan, for the whole time limit; only what is really used is charged."))
+    found += [
+        plain(
+            _("{centre}: at {price} yuan per chip-hour, if it starts before {until}").format(
+                centre=named(line.centre_name, line.centre_name_zh),
+                price=money(line.fen_per_chip_hour),
+                until=moment(line.price_until_s, answer.quoted_s),
+            )
+        )
+        for line in answer.lines
+        if line.accepted and line.price_until_s is not None
+    ]
     if answer.voucher_id is not None:
         sentence = _("voucher {voucher}: {flow}")
         found.append(sentence.format(voucher=answer.voucher_id[:8], flow=word(answer.voucher_flow)))

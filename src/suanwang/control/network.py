@@ -1,12 +1,14 @@
 """Who and what is in the network: organisations, their tokens, centres with their pools, money paid in."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from uuid import UUID
 
+from suanwang.control import order
 from suanwang.control.providers import check_stated
 from suanwang.domain import movements
 from suanwang.domain.centre import Catalogue, Centre, Pool, check_pool
 from suanwang.domain.ledger import identity
+from suanwang.domain.product import Product
 from suanwang.domain.tenant import ORGANISATION_KIND_OF_ROLE, Actor, Organisation, OrganisationKind, Role
 from suanwang.errors import Conflict, InvalidInput, NotAllowed
 from suanwang.store import answer, centre, event
@@ -128,10 +130,11 @@ async def revoke_token(db: Database, actor: Actor, token_id: UUID, call: Call, n
 
 @dataclass(frozen=True, slots=True)
 class Joining:
-    """A centre as its file describes it: who it is, and the pools it offers at which prices."""
+    """A centre as its file describes it: who it is, the pools it offers at which prices, and what else it sells."""
 
     centre: Centre
     pools: tuple[Pool, ...]
+    products: tuple[Product, ...] = ()
 
 
 async def join_centre(
@@ -160,6 +163,10 @@ async def join_centre(
         check_id("pools.id", pool.id)
         check_pool(pool)
         catalogue.chip(pool.chip_id)
+    for product in joining.products:
+        check_id("products.id", product.id)
+        _check_name("products.name", product.name)
+    order.check_products(joining.products)
     if actor.role is Role.CENTRE_OPERATOR and organisation_id != actor.organisation_id:
         raise NotAllowed("an operator changes centres of its own organisation")
     async with db.transaction() as tx:
@@ -169,11 +176,13 @@ async def join_centre(
         joined = all(one.centre.id != new.id for one in await centre.centres(tx))
         if not await centre.upsert_centre(tx, new, organisation_id, now_s):
             raise Conflict(f"the id {new.id} is taken", code="ID_TAKEN", id=new.id)
-        for pool in joining.pools:
+        pools = [replace(pool, offer=pool.offer.at(now_s)) for pool in joining.pools]
+        for pool in pools:
             if not await centre.upsert_pool(tx, pool, now_s):
                 raise Conflict(f"the pool id {pool.id} is taken by another centre", code="ID_TAKEN", id=pool.id)
             await _require_room_for_live(tx, pool)
-        news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in joining.pools]
+        news = [NewEvent("pool_set", centre_id=new.id, body=pool) for pool in pools]
+        news += await order.set_products(tx, actor, new.id, joining.products, now_s)
         kind = "centre_joined" if joined else "centre_changed"
         await event.append(tx, now_s, actor.token_id, [NewEvent(kind, centre_id=new.id), *news])
         await answer.remember(tx, call, {"joined": joined})

@@ -23,7 +23,7 @@ MAX_ANSWERS = 10_000
 
 
 Prices = tuple[tuple[str, int], ...]
-"""(centre, price) of every pool that could ever run a job, the dearest first."""
+"""(centre, price) of every pool that could ever run a job, at every price that it may ask then; the dearest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +32,9 @@ class Offers:
 
     version: str | None
     pools: list[Pool]
+    by_level: dict[str, Pool]
+    """Pools as they are named in `empty`: one for each price that may ever be in force, because nobody knows which one
+    a job meets that waits."""
     empty: State
     providers: Providers
     answers: dict[Ask, tuple[Prices, dict[str, Any]]] = field(default_factory=dict)
@@ -54,15 +57,19 @@ class Offers:
         return prices
 
     def _ask_every_pool(self, nameless: Ask) -> tuple[Prices, dict[str, Any]]:
-        prices, refusals = [], {}
-        centre_of = {pool.id: pool.centre_id for pool in self.pools}
+        prices: list[tuple[str, int]] = []
+        refusals: dict[str, Any] = {}
+        able = set()
         anywhere = replace(nameless, booking_id=None)  # whether there is such a booking may change every second
         for outlook in quote(self.empty, Policy(), nameless.submitted_s, anywhere):
+            pool = self.by_level[outlook.pool_id]
             if outlook.feasible and outlook.price_fen is not None:
-                prices.append((centre_of[outlook.pool_id], outlook.price_fen))
+                prices.append((pool.centre_id, outlook.price_fen))
+                able.add(pool.id)
             else:
-                refusals[outlook.pool_id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
-        return tuple(sorted(prices, key=lambda price: -price[1])), refusals
+                refusals[pool.id] = {"code": outlook.reason.code, "facts": outlook.reason.facts}
+        refused = {pool_id: refusal for pool_id, refusal in refusals.items() if pool_id not in able}
+        return tuple(sorted(prices, key=lambda price: -price[1])), refused
 
 
 @dataclass(slots=True)
@@ -78,7 +85,14 @@ class Market:
         known = self.last
         if known is None or known.version != version or len(known.answers) >= MAX_ANSWERS:
             pools = await centre.pools(tx)
+            levels = {
+                f"{pool.id}/{level}": replace(pool, id=f"{pool.id}/{level}", offer=offer)
+                for pool in pools
+                for level, offer in enumerate(pool.offer.levels())
+            }
             empty = State()
-            apply_events(empty, [PoolSet(pool) for pool in pools])
-            known = self.last = Offers(version, pools, empty, await read_providers(tx))
+            apply_events(empty, [PoolSet(pool) for pool in levels.values()])
+            named = {pool.id: pool for pool in pools}
+            by_level = {name: named[name.rpartition("/")[0]] for name in levels}
+            known = self.last = Offers(version, pools, by_level, empty, await read_providers(tx))
         return known

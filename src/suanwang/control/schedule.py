@@ -8,7 +8,7 @@ from uuid import UUID
 
 from msgspec import Raw
 
-from suanwang.control import meter, preempt
+from suanwang.control import meter, preempt, ratecard
 from suanwang.domain.centre import Catalogue, Pool
 from suanwang.domain.job import Cause, JobSpec, JobState
 from suanwang.domain.scheduling import calendar
@@ -55,6 +55,8 @@ class Brain:
     """Pool -> centre."""
     version_of: dict[str, int] = field(default_factory=dict)
     """Pool -> the transaction that set it as it is known here."""
+    until_s: dict[str, int] = field(default_factory=dict)
+    """Pool with a rate card -> until when its price is known here to be in force."""
     seen: set[str] = field(default_factory=set)
     """Centres whose agent is heard; a new centre is not, until it speaks."""
     drained: set[str] = field(default_factory=set)
@@ -209,6 +211,8 @@ async def schedule(db: Database, brain: Brain, policy: Policy, now_s: int) -> se
 
     Raises Conflict if another hub has taken over. After any error the brain must be thrown away and awakened anew.
     """
+    if any(until_s <= now_s for until_s in brain.until_s.values()):
+        await ratecard.change_prices(db, now_s)
     async with db.transaction() as tx:
         stored = await event.after(tx, brain.cursor, EVENTS_PER_STEP, KINDS_WITH_BODY)
     news = brain.refused
@@ -265,6 +269,9 @@ class QueuedBody:
 def _pool_set(brain: Brain, pool: Pool, version: int) -> list[Event]:
     """A pool with the state of its centre, which it may have joined after that was said."""
     brain.version_of[pool.id] = version
+    brain.until_s.pop(pool.id, None)
+    if pool.offer.until_s is not None:
+        brain.until_s[pool.id] = pool.offer.until_s
     centre_id = brain.centre_of[pool.id] = pool.centre_id
     return [
         happened.PoolSet(pool),
@@ -379,4 +386,5 @@ def _attempt(brain: Brain, record: jobs.JobRecord, decision: Placed, body: str) 
         decision.expected_end_s,
         body,
         brain.resume.get(decision.job_id),
+        spec.preemptible,
     )

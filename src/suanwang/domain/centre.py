@@ -1,8 +1,9 @@
 """Centres, their pools of like-for-like nodes, and the chips in them."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 
+from suanwang.domain.ratecard import Prices, RateCard, check_prices, check_rates
 from suanwang.errors import InvalidInput
 from suanwang.units import MIB_PER_GIB
 
@@ -93,6 +94,39 @@ class Offer:
     """Whether work lost to a failure of the centre is billed; the network's default is that it is not."""
     own_tenants_first: tuple[str, ...] = ()
     """The centre's own tenants, whose jobs go before all others that want the pool, whatever the queue's order."""
+    preemptible_fen_per_chip_hour: int | None = None
+    """Of jobs that may be told to leave; None: what others pay."""
+    rate_card: RateCard | None = None
+    """Prices by the time of the week; those above are in force now. None: they are until the centre changes them."""
+    until_s: int | None = None
+    """With a rate card: until when the prices above are in force, at least."""
+
+    @property
+    def one_price(self) -> bool:
+        return self.preemptible_fen_per_chip_hour is None
+
+    def price_fen(self, *, preemptible: bool) -> int:
+        """Of a chip-hour, to a job that may be told to leave or may not."""
+        if preemptible and self.preemptible_fen_per_chip_hour is not None:
+            return self.preemptible_fen_per_chip_hour
+        return self.fen_per_chip_hour
+
+    def at(self, at_s: int) -> "Offer":
+        """The offer with the prices that are in force at an instant."""
+        if self.rate_card is None:
+            return self
+        return replace(self._at(self.rate_card.prices_at(at_s)), until_s=self.rate_card.next_change_s(at_s))
+
+    def levels(self) -> "tuple[Offer, ...]":
+        """The offer with each of the prices that may ever be in force."""
+        if self.rate_card is None:
+            return (self,)
+        return tuple(self._at(prices) for prices in self.rate_card.levels)
+
+    def _at(self, prices: Prices) -> "Offer":
+        return replace(
+            self, fen_per_chip_hour=prices.fen_per_chip_hour, preemptible_fen_per_chip_hour=prices.preemptible_fen
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,8 +195,10 @@ def check_pool(pool: Pool) -> None:
         if len(node.cabinet) > MAX_NODE_NAME_LENGTH or not node.cabinet.isprintable():
             allowed = f"at most {MAX_NODE_NAME_LENGTH} printable characters"
             raise InvalidInput(f"{where}.nodes[{node.name}].cabinet", node.cabinet, allowed)
-    if not 0 <= pool.offer.fen_per_chip_hour < 10**9:
-        raise InvalidInput(f"{where}.offer.fen_per_chip_hour", pool.offer.fen_per_chip_hour, "0 or more fen")
+    prices = Prices(pool.offer.fen_per_chip_hour, pool.offer.preemptible_fen_per_chip_hour)
+    check_prices(f"{where}.offer", prices)
+    if pool.offer.rate_card is not None:
+        check_rates(f"{where}.offer", pool.offer.rate_card)
     if pool.offer.max_walltime_s <= 0:
         raise InvalidInput(f"{where}.offer.max_walltime_s", pool.offer.max_walltime_s, "more than 0 seconds")
     owners = len(pool.offer.own_tenants_first)

@@ -121,6 +121,14 @@ def charge(
     return _transaction("charge", job_id, (job_id, attempt, from_s), legs, at_s, actor)
 
 
+def charge_order(
+    tenant_id: str, order_id: str, from_s: int, centre_id: str, amount_fen: int, at_s: int, actor: str
+) -> Transaction:
+    """Use of a product is paid out of the hold of its order; `from_s`: the begin of the use."""
+    legs = _legs((hold_on(tenant_cash(tenant_id), order_id), payable(centre_id, CASH), amount_fen))
+    return _transaction("charge_order", order_id, (order_id, from_s), legs, at_s, actor)
+
+
 def refund(
     tenant_id: str,
     job_id: str,

@@ -18,3 +18,13 @@ def charge_fen(fen_per_chip_hour: int, chip_s_before: int, chip_s_after: int) ->
     attempt add up to the price of all its chip-seconds, rounded up once.
     """
     return estimate_fen(fen_per_chip_hour, 1, chip_s_after) - estimate_fen(fen_per_chip_hour, 1, chip_s_before)
+
+
+def price_fen(fen: int, size: int, quantity: int) -> int:
+    """Price of a quantity of what costs `fen` per `size`, rounded up once. Charges are differences of this, too."""
+    return -(-fen * quantity // size)
+
+
+def quantity_for(fen: int, size: int, amount_fen: int) -> int:
+    """The most that can be had for an amount: the inverse of `price_fen`."""
+    return amount_fen * size // fen

@@ -29,6 +29,7 @@ class NewAttempt:
     decision: str
     """The placement with its reasons, as JSON."""
     resume_from: Checkpoint | None
+    preemptible: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +122,7 @@ async def insert(tx: Connection, attempts: list[NewAttempt], now_s: int) -> None
         [x.expected_end_s for x in a],
         [x.decision for x in a],
         [x.resume_from and to_json(x.resume_from) for x in a],
+        [x.preemptible for x in a],
     )
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from suanwang.domain.centre import Centre, Node, Offer, Pool
+from suanwang.domain.ratecard import RateCard
 from suanwang.errors import NotFound
 from suanwang.protocol import PoolReport
 from suanwang.store.db import Connection, Row, from_json, to_json
@@ -81,11 +82,27 @@ async def upsert_pool(tx: Connection, pool: Pool, now_s: int) -> bool:
         pool.offer.bills_lost_work,
         now_s,
         list(pool.offer.own_tenants_first),
+        pool.offer.preemptible_fen_per_chip_hour,
+        pool.offer.rate_card and to_json(pool.offer.rate_card),
+        pool.offer.until_s,
     )
     if row is not None:
         await tx.execute(_SQL["record_capacity"], pool.id, now_s)
         await tx.execute(_SQL["record_offer"], pool.id, now_s)
     return row is not None
+
+
+async def rates_over(tx: Connection, now_s: int) -> list[Pool]:
+    """Pools whose rate card may have another price by now; they stay as they are until the transaction ends."""
+    return [_pool(row) for row in await tx.fetch(_SQL["rates_over"], now_s)]
+
+
+async def set_prices(tx: Connection, pool: Pool, now_s: int) -> None:
+    """The prices of its offer are in force from now on."""
+    offer = pool.offer
+    prices = (offer.fen_per_chip_hour, offer.preemptible_fen_per_chip_hour, offer.until_s)
+    await tx.execute(_SQL["set_prices"], pool.id, *prices)
+    await tx.execute(_SQL["record_offer"], pool.id, now_s)
 
 
 async def nodes_taken_beyond(tx: Connection, pool: Pool, limit: int = 10) -> list[Row]:
@@ -199,6 +216,12 @@ def _centre(row: Row) -> CentreRecord:
 
 def _pool(row: Row) -> Pool:
     offer = Offer(
-        row["fen_per_chip_hour"], row["max_walltime_s"], row["bills_lost_work"], tuple(row["own_tenants_first"])
+        row["fen_per_chip_hour"],
+        row["max_walltime_s"],
+        row["bills_lost_work"],
+        tuple(row["own_tenants_first"]),
+        row["preemptible_fen_per_chip_hour"],
+        row["rate_card"] and from_json(row["rate_card"], RateCard),
+        row["rates_until_s"],
     )
     return Pool(row["id"], row["centre_id"], row["chip_id"], from_json(row["nodes"], tuple[Node, ...]), offer)

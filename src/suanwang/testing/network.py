@@ -14,6 +14,8 @@ from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain
 from suanwang.domain.centre import Catalogue, Centre, Node, Offer, Pool
 from suanwang.domain.job import JobSpec, Variant
+from suanwang.domain.product import Product
+from suanwang.domain.ratecard import NETWORK_TIMEZONE, Prices, Rate, RateCard
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.domain.tenant import Actor, Organisation, OrganisationKind, Role
 from suanwang.errors import Refused
@@ -101,6 +103,9 @@ class SmallNetwork:
         provider: dict[str, object] | None = None,
         own_tenants_first: tuple[str, ...] = (),
         cabinets: tuple[str, ...] = (),
+        preemptible_fen: int | None = None,
+        rates: tuple[Rate, ...] = (),
+        products: tuple[Product, ...] = (),
     ) -> None:
         """A centre joins with one pool, or changes it, or adds one."""
         pool = Pool(
@@ -108,10 +113,18 @@ class SmallNetwork:
             centre_id,
             chip,
             tuple(Node(f"n{i}", chips, 64, cabinet=cabinets[i] if cabinets else "") for i in range(nodes)),
-            Offer(fen_per_chip_hour, 10 * SECONDS_PER_DAY, own_tenants_first=own_tenants_first),
+            Offer(
+                fen_per_chip_hour,
+                10 * SECONDS_PER_DAY,
+                own_tenants_first=own_tenants_first,
+                preemptible_fen_per_chip_hour=preemptible_fen,
+                rate_card=RateCard(NETWORK_TIMEZONE, Prices(fen_per_chip_hour, preemptible_fen), rates)
+                if rates
+                else None,
+            ),
         )
         where = Centre(centre_id, centre_id.title(), centre_id, "北京", 39.9, 116.4, provider or {})
-        joining, owner = Joining(where, (pool,)), f"{centre_id}-org"
+        joining, owner = Joining(where, (pool,), products), f"{centre_id}-org"
         await network.join_centre(self.db, self.catalogue, ADMIN, joining, owner, self.call(ADMIN), self.now_s)
 
     async def submit(self, actor: Actor, *specs: JobSpec, key: str | None = None) -> list[SubmittedJob]:

@@ -40,10 +40,12 @@ from suanwang.wire.network import (
     NewNodes,
     NewOrganisation,
     NewPool,
+    NewRate,
     NewToken,
     NewTopUp,
     PoolLine,
 )
+from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
 from suanwang.wire.request import Health, Reason, Request
 from suanwang.wire.voucher import (
     ClaimAnswer,
@@ -85,15 +87,22 @@ __all__ = [
     "NewListing",
     "NewMaintenance",
     "NewNodes",
+    "NewOrder",
     "NewOrganisation",
     "NewPool",
+    "NewProduct",
     "NewProgramme",
+    "NewRate",
     "NewRefund",
     "NewToken",
     "NewTopUp",
+    "NewUse",
     "Notice",
+    "OrderLine",
+    "OrderReceipt",
     "Payment",
     "PoolLine",
+    "ProductLine",
     "ProgrammeLine",
     "Proof",
     "Proofs",
@@ -110,5 +119,6 @@ __all__ = [
     "SubmittedJob",
     "TransferLine",
     "UsageLine",
+    "UseLine",
     "VoucherLine",
 ]

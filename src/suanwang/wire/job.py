@@ -81,6 +81,10 @@ class QuoteLine:
     voucher_fen: int | None = None
     own_fen: int | None = None
     """What the tenant bears in the end: price less voucher part."""
+    fen_per_chip_hour: int | None = None
+    """The price that this assumes: the one in force at the start, which an attempt keeps to its end."""
+    price_until_s: int | None = None
+    """Where prices change with the time: until when it must have started to have this one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,9 @@ from typing import Any, Literal
 
 from msgspec import field as default
 
+from suanwang.domain.ratecard import NETWORK_TIMEZONE, RateCard
 from suanwang.domain.tenant import OrganisationKind, Role
+from suanwang.wire.order import NewProduct
 from suanwang.wire.request import Reason, Request
 
 
@@ -55,6 +57,7 @@ class Account:
     cash_fen: int
     """Free; holds are already taken off."""
     held_fen: int
+    """For jobs and orders."""
     vouchers_fen: int
     owed_to_tenant_fen: int
 
@@ -67,6 +70,16 @@ class NewNodes(Request, frozen=True, kw_only=True):
     cabinet: str = ""
 
 
+class NewRate(Request, frozen=True, kw_only=True):
+    """A price at a time of the week. Days count from Monday, 0; times are minutes of the day on the centre's clocks."""
+
+    days: tuple[int, ...]
+    from_min: int
+    until_min: int
+    fen_per_chip_hour: int
+    preemptible_fen_per_chip_hour: int | None = None
+
+
 class NewPool(Request, frozen=True, kw_only=True):
     id: str
     chip: str
@@ -75,6 +88,8 @@ class NewPool(Request, frozen=True, kw_only=True):
     max_walltime_s: int
     bills_lost_work: bool = False
     own_tenants_first: tuple[str, ...] = ()
+    preemptible_fen_per_chip_hour: int | None = None
+    rates: tuple[NewRate, ...] = ()
 
 
 class NewCentre(Request, frozen=True, kw_only=True):
@@ -88,7 +103,10 @@ class NewCentre(Request, frozen=True, kw_only=True):
     latitude: float
     longitude: float
     provider: dict[str, Any] = default(default_factory=dict)
+    timezone: str = NETWORK_TIMEZONE
+    """Of the times in rates."""
     pools: tuple[NewPool, ...]
+    products: tuple[NewProduct, ...] = ()
 
 
 class NewBooking(Request, frozen=True, kw_only=True):
@@ -153,7 +171,12 @@ class PoolLine:
     used_chips: int
     live_attempts: int
     fen_per_chip_hour: int
+    """In force now, as the price of jobs that may be told to leave."""
     max_walltime_s: int
+    preemptible_fen_per_chip_hour: int | None = None
+    rate_card: RateCard | None = None
+    until_s: int | None = None
+    """With a rate card: until when the prices are in force, at least."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,14 +157,19 @@ class Oracle(CalendarOracle):
 
     def price_fen(self, ask: Ask, pool_id: str, variant: int) -> int:
         milli = ask.variants[variant].chips_per_node * ask.variants[variant].chip_milli * ask.num_nodes
-        fen = self.pools[pool_id].offer.fen_per_chip_hour
+        fen = self.pools[pool_id].offer.price_fen(preemptible=ask.preemptible)
         return -(-fen * milli * ask.walltime_s // 3_600_000)  # house: another hand
 
     def refusal(self, ask: Ask, pool_id: str, variant: int) -> str | None:
         pool, wanted = self.pools[pool_id], ask.variants[variant]
         large = [n for n in pool.nodes if n.chips >= wanted.chips_per_node and n.cpus >= wanted.cpus_per_node]
         remembering = [n for n in large if n.memory_mib is None or n.memory_mib >= wanted.memory_mib_per_node]
-        milli_fen = pool.offer.fen_per_chip_hour * wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
+        milli_fen = (
+            pool.offer.price_fen(preemptible=ask.preemptible)
+            * wanted.chips_per_node
+            * wanted.chip_milli
+            * ask.num_nodes
+        )
         fen_per_hour = milli_fen / 1000
         checks = {
             "CHIP_MISMATCH": pool.chip_id not in wanted.chip_ids,

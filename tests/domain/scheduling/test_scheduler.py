@@ -1,5 +1,6 @@
 """What the scheduler promises, one promise at a time."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -220,6 +221,17 @@ def test_an_earlier_variant_wins_whatever_the_price_if_the_order_is_a_preference
     state = State()
     step(state, EASY, 0, [*pools, PoolDrained("gpu", True)])
     assert of(step(state, EASY, 0, [queued("a", variants=ways, ordered=True)])) == {"a": "npu:n0"}
+
+
+def test_who_may_be_told_to_leave_pays_the_price_for_that() -> None:
+    offer = replace(pool().offer, preemptible_fen_per_chip_hour=SECONDS_PER_HOUR // 2)
+    state = State()
+    jobs = [queued("a"), queued("b", preemptible=True)]
+    decisions = step(state, EASY, 0, [PoolSet(replace(pool(), offer=offer)), *jobs])
+    told = {one.job_id: one for one in decisions if isinstance(one, Placed)}
+    assert {job_id: one.price_fen for job_id, one in told.items()} == {"a": 10, "b": 5}
+    prices = {job_id: one.outlook[0].reason.facts["fen_per_chip_hour"] for job_id, one in told.items()}
+    assert prices == {"a": SECONDS_PER_HOUR, "b": SECONDS_PER_HOUR // 2}
 
 
 # --- what a pool cannot do ---

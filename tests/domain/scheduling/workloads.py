@@ -131,6 +131,7 @@ def asks(draw: st.DrawFn, job_id: str, submitted_s: int) -> Ask:
         variants=tuple(draw(st.lists(variants(), min_size=1, max_size=2))),
         only_centre=draw(st.sampled_from([None, None, None, None, "centre-p2"])),
         arrival=draw(st.sampled_from([0, 0, 7, 2**40])),
+        preemptible=draw(st.sampled_from([False, False, True])),
     )
 
 
@@ -141,7 +142,10 @@ def pools(draw: st.DrawFn, pool_id: str) -> Pool:
         Node(name, draw(st.sampled_from([4, 4, 2])), draw(st.sampled_from([8, 8, 3])), draw(st.sampled_from([0, 40])))
         for name in names
     )
-    offer = Offer(draw(st.sampled_from([0, 1, 2, 3])) * SECONDS_PER_HOUR, draw(st.sampled_from([1_000, 1_000, 8])))
+    fen = draw(st.sampled_from([0, 1, 2, 3])) * SECONDS_PER_HOUR
+    preemptible_fen = draw(st.sampled_from([None, None, fen // 3]))
+    limit_s = draw(st.sampled_from([1_000, 1_000, 8]))
+    offer = Offer(fen, limit_s, preemptible_fen_per_chip_hour=preemptible_fen)
     return Pool(pool_id, f"centre-{pool_id}", draw(st.sampled_from([GPU, NPU])), nodes, offer)
 
 

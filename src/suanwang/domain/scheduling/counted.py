@@ -25,7 +25,7 @@ COUNTED: tuple[Order, ...] = ("fcfs", "sjf", "priority", "f1", "given", "wfp3", 
 def counts(pools: Sequence[Pool], workload: Workload, policy: Policy) -> bool:
     """Whether these pools and jobs can be counted: one node a pool, one node a job, nothing but whole chips."""
     return (
-        all(len(pool.nodes) == 1 for pool in pools)
+        all(len(pool.nodes) == 1 and pool.offer.one_price for pool in pools)
         and policy.reservation_depth <= EASY
         and not policy.outlook
         and policy.order in COUNTED

@@ -75,7 +75,8 @@ Shapes: TypeAlias = Mapping[tuple[int, int, int], int]
 
 
 def _price_facts(ask: Ask, wanted: AskVariant, pool: Pool) -> Facts:
-    milli = pool.offer.fen_per_chip_hour * wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
+    fen = pool.offer.price_fen(preemptible=ask.preemptible)
+    milli = fen * wanted.chips_per_node * wanted.chip_milli * ask.num_nodes
     fen_per_hour = -(-milli // MILLI_PER_CHIP)
     return {"fen_per_hour": fen_per_hour, "max_fen_per_hour": wanted.max_fen_per_hour}
 
@@ -170,7 +171,7 @@ def pool_outlook(
     for the price that is over the budget, which is among the facts. `quota`: what there is of it, if it is too little.
     """
     if code == CODE.fits:
-        facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.fen_per_chip_hour}
+        facts: dict[str, object] = {"fen_per_chip_hour": pool.offer.price_fen(preemptible=ask.preemptible)}
         finish_s = start_s + ask.walltime_s
         return PoolOutlook(pool.id, variant, True, Reason("FITS", facts), start_s, finish_s, prices_fen[variant])
     wanted = ask.variants[variant]

@@ -432,7 +432,8 @@ class State:
         self.shapes[number] = Counter(shape_of(node) for node in pool.nodes)
         self.typical_jobs = None
         t.pools[POOL.centre, number] = self.centre_number(pool.centre_id)
-        t.pools[POOL.fen_per_chip_hour, number] = pool.offer.fen_per_chip_hour
+        t.pools[POOL.fen_per_chip_hour, number] = pool.offer.price_fen(preemptible=False)
+        t.pools[POOL.preemptible_fen_per_chip_hour, number] = pool.offer.price_fen(preemptible=True)
         t.pools[POOL.max_walltime_s, number] = pool.offer.max_walltime_s
         for chip_ids, kind in self._kinds.items():
             t.matches[kind, number] = pool.chip_id in chip_ids

@@ -1,11 +1,13 @@
 -- name: insert_attempts
 insert into attempt (job_id, number, centre_id, pool_id, variant, node_names, chips, fen_per_chip_hour, bills_lost_work,
-    walltime_s, placed_s, expected_end_s, decision, resume_from)
+    walltime_s, placed_s, expected_end_s, decision, resume_from, preemptible)
 select a.job_id, a.number, a.centre_id, a.pool_id, a.variant, string_to_array(a.node_names, E'\n'), a.chips,
-    p.fen_per_chip_hour, p.bills_lost_work, a.walltime_s, $1, a.expected_end_s, a.decision::jsonb, a.resume_from::jsonb
+    case when a.preemptible then coalesce(p.preemptible_fen_per_chip_hour, p.fen_per_chip_hour) else p.fen_per_chip_hour end,
+    p.bills_lost_work, a.walltime_s, $1, a.expected_end_s, a.decision::jsonb, a.resume_from::jsonb, a.preemptible
 from unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::int[], $7::text[], $8::int[], $9::bigint[], $10::bigint[],
-    $11::text[], $12::text[])
-    a (job_id, number, centre_id, pool_id, variant, node_names, chips, walltime_s, expected_end_s, decision, resume_from)
+    $11::text[], $12::text[], $13::boolean[])
+    a (job_id, number, centre_id, pool_id, variant, node_names, chips, walltime_s, expected_end_s, decision, resume_from,
+       preemptible)
 join pool p on p.id = a.pool_id
 
 -- name: lock

@@ -14,12 +14,13 @@ select id from stored
 
 -- name: upsert_pool
 insert into pool (id, centre_id, chip_id, nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work, created_s,
-    own_tenants_first)
-values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9)
+    own_tenants_first, preemptible_fen_per_chip_hour, rate_card, rates_until_s)
+values ($1, $2, $3, $4::jsonb, $5, $6, $7, $8, $9, $10, $11::jsonb, $12)
 on conflict (id) do update set chip_id = excluded.chip_id, nodes = excluded.nodes,
     fen_per_chip_hour = excluded.fen_per_chip_hour, max_walltime_s = excluded.max_walltime_s,
     bills_lost_work = excluded.bills_lost_work, own_tenants_first = excluded.own_tenants_first,
-    offer_xid = pg_current_xact_id()
+    preemptible_fen_per_chip_hour = excluded.preemptible_fen_per_chip_hour, rate_card = excluded.rate_card,
+    rates_until_s = excluded.rates_until_s, offer_xid = pg_current_xact_id()
 where pool.centre_id = excluded.centre_id
 returning id
 
@@ -51,11 +52,11 @@ where coalesce(now.chips, 0) <> coalesce(was.chips, 0)
 
 -- name: record_offer
 -- If it differs from the last record.
-insert into pool_offer (pool_id, fen_per_chip_hour, bills_lost_work, at_s)
-select p.id, p.fen_per_chip_hour, p.bills_lost_work, $2 from pool p
+insert into pool_offer (pool_id, fen_per_chip_hour, preemptible_fen_per_chip_hour, bills_lost_work, at_s)
+select p.id, p.fen_per_chip_hour, p.preemptible_fen_per_chip_hour, p.bills_lost_work, $2 from pool p
 left join lateral (select * from pool_offer o where o.pool_id = p.id order by turn desc limit 1) was on true
-where p.id = $1 and (was.fen_per_chip_hour, was.bills_lost_work)
-    is distinct from (p.fen_per_chip_hour, p.bills_lost_work)
+where p.id = $1 and (was.fen_per_chip_hour, was.preemptible_fen_per_chip_hour, was.bills_lost_work)
+    is distinct from (p.fen_per_chip_hour, p.preemptible_fen_per_chip_hour, p.bills_lost_work)
 
 -- name: nodes_taken_beyond
 -- Nodes on which live attempts have more chips than the pool has there now.
@@ -73,7 +74,8 @@ where taken.chips > coalesce(now.chips, 0) order by taken.node limit $3
 
 -- name: pools
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
-    own_tenants_first, offer_xid::text::bigint as version
+    own_tenants_first, preemptible_fen_per_chip_hour, rate_card::text as rate_card, rates_until_s,
+    offer_xid::text::bigint as version
 from pool order by created_s, id
 
 -- name: hold_versions
@@ -90,8 +92,20 @@ select md5(concat_ws('/',
 
 -- name: pools_of_centre
 select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
-    own_tenants_first, offer_xid::text::bigint as version
+    own_tenants_first, preemptible_fen_per_chip_hour, rate_card::text as rate_card, rates_until_s,
+    offer_xid::text::bigint as version
 from pool where centre_id = $1 order by created_s, id
+
+-- name: rates_over
+-- Pools whose prices are no longer those of their rate card, locked in id order.
+select id, centre_id, chip_id, nodes::text as nodes, fen_per_chip_hour, max_walltime_s, bills_lost_work,
+    own_tenants_first, preemptible_fen_per_chip_hour, rate_card::text as rate_card, rates_until_s
+from pool where rates_until_s <= $1 order by id for no key update
+
+-- name: set_prices
+update pool set fen_per_chip_hour = $2, preemptible_fen_per_chip_hour = $3, rates_until_s = $4,
+    offer_xid = pg_current_xact_id()
+where id = $1
 
 -- name: set_drained
 update centre set drained = $2 where id = $1 and drained <> $2 returning id

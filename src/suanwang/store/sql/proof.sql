@@ -49,11 +49,13 @@ from attempt a join (
 where c.amount_fen <> (a.fen_per_chip_hour * c.kept_chip_s + 3599) / 3600
 
 -- name: prices_as_offered
-select a.job_id::text as job, a.number as attempt, a.pool_id as pool, a.fen_per_chip_hour, o.fen_per_chip_hour as offered_fen
+select a.job_id::text as job, a.number as attempt, a.pool_id as pool, a.fen_per_chip_hour, o.fen as offered_fen
 from attempt a left join lateral (
-    select * from pool_offer where pool_id = a.pool_id and turn < a.placed_turn order by turn desc limit 1
+    select bills_lost_work, case when a.preemptible then coalesce(preemptible_fen_per_chip_hour, fen_per_chip_hour)
+        else fen_per_chip_hour end as fen
+    from pool_offer where pool_id = a.pool_id and turn < a.placed_turn order by turn desc limit 1
 ) o on true
-where (a.fen_per_chip_hour, a.bills_lost_work) is distinct from (o.fen_per_chip_hour, o.bills_lost_work)
+where (a.fen_per_chip_hour, a.bills_lost_work) is distinct from (o.fen, o.bills_lost_work)
 
 -- name: charges_posted
 select c.job_id::text as job, c.attempt, c.from_s, c.amount_fen, t.total_fen
@@ -92,8 +94,37 @@ from attempt a left join (
 where a.phase = 'ended' and coalesce(a.ended_s - a.started_s, 0) <> coalesce(u.used_s, 0)
 
 -- name: holds_of_live_jobs
-select a.key, b.amount_fen, j.state from account a join balance b on b.account_id = a.id left join job j on j.id = a.job_id
-where a.kind = 'hold' and b.amount_fen <> 0 and (j.id is null or j.settled)
+select a.key, b.amount_fen, coalesce(j.state, o.state) as state from account a join balance b on b.account_id = a.id
+left join job j on j.id = a.job_id left join service_order o on o.id = a.job_id
+where a.kind = 'hold' and b.amount_fen <> 0 and (j.id is null or j.settled) and (o.id is null or o.state <> 'open')
+
+-- name: orders_held
+select o.number, o.state, o.limit_fen * o.holds - o.charged_fen as due_fen, coalesce(b.amount_fen, 0) as held_fen
+from service_order o left join account a on a.job_id = o.id and a.kind = 'hold' left join balance b on b.account_id = a.id
+where coalesce(b.amount_fen, 0) <> case when o.state = 'open' then o.limit_fen * o.holds - o.charged_fen else 0 end
+
+-- name: orders_charged
+select o.number, o.measured::text as measured, c.measured::text as charged, o.charged_fen, c.fen,
+    div(p.fen * o.measured + p.size - 1, p.size)::text as rated_fen
+from service_order o join product p on p.seq = o.product_seq left join (
+    select order_id, sum(measured) as measured, sum(amount_fen)::bigint as fen from order_charge group by order_id
+) c on c.order_id = o.id
+where (o.measured, o.charged_fen) is distinct from (coalesce(c.measured, 0), coalesce(c.fen, 0))
+    or o.charged_fen <> div(p.fen * o.measured + p.size - 1, p.size) or o.centre_id <> p.centre_id
+
+-- name: order_charges_posted
+select c.order_id::text as id, c.from_s, c.amount_fen, t.total_fen
+from order_charge c left join ledger_transaction t on t.id = c.transaction_id
+where c.amount_fen > 0
+    and (t.id is null or t.kind <> 'charge_order' or t.total_fen <> c.amount_fen or t.subject <> c.order_id::text)
+union all
+select t.subject, null, null, t.total_fen from ledger_transaction t
+where t.kind = 'charge_order' and not exists (select from order_charge c where c.transaction_id = t.id)
+
+-- name: order_uses_apart
+select c.order_id::text as id, c.from_s, c.until_s from order_charge c join service_order o on o.id = c.order_id
+where c.from_s < o.created_s
+    or exists (select from order_charge u where u.order_id = c.order_id and u.from_s > c.from_s and u.from_s < c.until_s)
 
 -- name: live_jobs_held
 select j.id::text as job, j.state, j.estimate_fen from job j
@@ -208,4 +239,5 @@ where not exists (select from sealed s where s.transaction_id = t.id)
 -- name: counts
 select (select count(*) from ledger_transaction) as transactions, (select count(*) from transfer) as transfers,
     (select count(*) from job) as jobs, (select count(*) from attempt) as attempts, (select count(*) from usage) as usage,
-    (select count(*) from charge) as charges, (select count(*) from voucher) as vouchers, (select count(*) from pool) as pools
+    (select count(*) from charge) as charges, (select count(*) from service_order) as orders,
+    (select count(*) from order_charge) as order_charges, (select count(*) from voucher) as vouchers, (select count(*) from pool) as pools

@@ -134,6 +134,8 @@ class PoolColumns(NamedTuple):
     cabinet: int = 36
     """First of its cabinets, and in `cabinets` how many: none if no node names one."""
     cabinets: int = 37
+    preemptible_fen_per_chip_hour: int = 38
+    """Of jobs that may be told to leave."""
 
 
 class NodeColumns(NamedTuple):

@@ -70,6 +70,8 @@ def match(t: Tables, job: int, pool: int) -> None:
         want, num_nodes = want_of(t, row), t.jobs[JOB.nodes, job]
         milli = want.chips * MILLI_PER_CHIP + want.milli
         centre, fen = t.pools[POOL.centre, pool], t.pools[POOL.fen_per_chip_hour, pool]
+        if t.jobs[JOB.preemptible, job] == 1:
+            fen = t.pools[POOL.preemptible_fen_per_chip_hour, pool]
         fitting, but_for_memory = 0, 0
         for shape in range(t.pools[POOL.shape, pool], t.pools[POOL.shape, pool] + t.pools[POOL.shapes, pool]):
             if _large_enough(t, shape, want):
