@@ -1,6 +1,7 @@
 """A policy as a YAML file of the fields of `Policy`: {order: sjf, reservation_depth: 4}."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import MISSING, fields, is_dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -27,13 +28,26 @@ HUB_ORDERS: tuple[Order, ...] = ("fcfs", "sjf", "priority", "wfp3", "unicef")
 
 def read_hub_policy(path: Path | None, otherwise: Policy) -> Policy:
     """What a hub decides by: `otherwise`, changed by what the file says. Raises InvalidInput naming the field."""
-    said = {} if path is None else read_policy_fields(path, HUB_FIELDS, "a YAML file")
-    order = said.get("order", otherwise.order)
-    if order not in HUB_ORDERS:
-        raise InvalidInput("order", order, f"one of {', '.join(HUB_ORDERS)}")
-    if said.get("placement") == "fgd":
-        raise InvalidInput("placement", "fgd", "another placement: a hub has no typical jobs to measure by")
-    return replace(otherwise, **said)
+    with in_file(path):
+        said = {} if path is None else read_policy_fields(path, HUB_FIELDS, "a YAML file")
+        order = said.get("order", otherwise.order)
+        if order not in HUB_ORDERS:
+            raise InvalidInput("order", order, f"one of {', '.join(HUB_ORDERS)}")
+        if said.get("placement") == "fgd":
+            raise InvalidInput("placement", "fgd", "another placement: a hub has no typical jobs to measure by")
+        return replace(otherwise, **said)
+
+
+@contextmanager
+def in_file(path: Path | None) -> Iterator[None]:
+    """What is wrong with a field is told with the name of the file: there may be several."""
+    try:
+        yield
+    except InvalidInput as no:
+        facts = no.facts
+        if path is None or facts["field"] == "policy":
+            raise
+        raise InvalidInput(f"{path.name}: {facts['field']}", facts["value"], facts["allowed"], code=no.code) from None
 
 
 def read_policy_fields(path: Path, known: Collection[str], allowed: str) -> dict[str, Any]:

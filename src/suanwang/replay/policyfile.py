@@ -7,7 +7,7 @@ from typing import Any
 
 from suanwang.domain.scheduling.policy import CONSERVATIVE, EASY, STRICT_FIFO, Policy
 from suanwang.errors import InvalidInput
-from suanwang.policyfile import read_policy_fields
+from suanwang.policyfile import in_file, read_policy_fields
 
 POLICIES = MappingProxyType(
     {
@@ -46,6 +46,7 @@ def refuse_unplayable(order: object = None, placement: object = None) -> None:
 
 
 def _read(path: Path) -> Policy:
-    said = read_policy_fields(path, _FIELDS, f"a YAML file, or one of {', '.join(POLICIES)}")
-    refuse_unplayable(said.get("order"), said.get("placement"))
-    return Policy(**{"order": "fcfs", "outlook": False, **said})
+    with in_file(path):
+        said = read_policy_fields(path, _FIELDS, f"a YAML file, or one of {', '.join(POLICIES)}")
+        refuse_unplayable(said.get("order"), said.get("placement"))
+        return Policy(**{"order": "fcfs", "outlook": False, **said})

@@ -77,7 +77,7 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
     Jobs ahead in the policy's order get a reservation one after the other, each where it suits them best; the job asked
     for comes after them. Everybody is taken to need the whole walltime, so in general jobs start earlier. A job that
     waits already is quoted at its place in the queue. With more than `policy.quote_ahead` jobs ahead no start is named:
-    NOT_FORESEEN. The state stays as it is.
+    NOT_FORESEEN. No job of the state is placed or moved; a booking or tenant that nobody named before is known after.
     """
     set_policy(state, policy, now_s)
     set_placement(state, policy)
@@ -96,7 +96,7 @@ def quote(state: State, policy: Policy, now_s: int, ask: Ask) -> tuple[PoolOutlo
 
 
 def set_policy(state: State, policy: Policy, now_s: int) -> None:
-    """Have the queue in the order of the policy; nothing to do unless the policy changed."""
+    """Have the queue in the order of the policy: sorted anew only if that is another than before."""
     number, t = ORDERS[policy.order], state.tables
     t.size[SIZE.backfill] = BACKFILLS[policy.backfill]
     t.factors[:] = [float(getattr(policy.factors, name)) for name in FACTOR._fields]

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from hashlib import file_digest
 from importlib.metadata import version
+from json import dumps
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from suanwang import __version__
 from suanwang.i18n import _
 from suanwang.replay.run import Run
 from suanwang.replay.study import Study
-from suanwang.replay.traces.trace import Trace
+from suanwang.replay.traces.trace import DONOR, Trace
 from suanwang.units import iso_utc
 
 Facts = Sequence[tuple[str, str]]
@@ -36,9 +37,9 @@ def facts(
     chips = sum(pool.chips for pool in run.pools)
     return [
         (_("network"), size.format(name=run.name, centres=centres, pools=pools, chips=f"{chips:,}")),
-        (_("policy"), f"{policy_name}: {_listed(policy)}"),
+        (_("policy"), f"{policy_name}: {dumps(policy, ensure_ascii=False)}"),
         *((_("trace"), _trace(trace)) for trace in study.traces),
-        *((_("thanks to"), line) for trace in study.traces for line in trace.donors),
+        *((_("thanks to"), line.removeprefix(DONOR).strip()) for trace in study.traces for line in trace.donors),
         (_("chosen"), _listed({name: value for name, value in choices.items() if value not in (None, False)}) or "-"),
         (_("seed"), _("none: a replay draws no lots, the same input gives the same page")),
         (_("second 0"), iso_utc(run.epoch_s) if run.epoch_s else _("the logs do not tell")),

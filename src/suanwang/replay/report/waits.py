@@ -22,8 +22,6 @@ from suanwang.replay.report.figure import (
     wait_axis,
 )
 
-SIDES = ("network", "alone")
-
 
 def waits(jobs: pl.DataFrame, alone: pl.DataFrame | None) -> Figure:
     """`alone`: the jobs of every centre alone, dashed beside those in the network."""
