@@ -45,6 +45,15 @@ from suanwang.wire.network import (
     PoolLine,
 )
 from suanwang.wire.request import Health, Reason, Request
+from suanwang.wire.statement import (
+    Bill,
+    BilledVoucher,
+    CentreStatement,
+    Earning,
+    PeriodLine,
+    Statement,
+    StatementLine,
+)
 from suanwang.wire.voucher import (
     ClaimAnswer,
     ContractPart,
@@ -60,12 +69,16 @@ from suanwang.wire.voucher import (
 __all__ = [
     "Account",
     "AttemptLine",
+    "Bill",
+    "BilledVoucher",
     "BookingLine",
     "CentreLine",
+    "CentreStatement",
     "ChargeLine",
     "ClaimAnswer",
     "ContractPart",
     "Decision",
+    "Earning",
     "EventLine",
     "Evidence",
     "GivenUp",
@@ -93,6 +106,7 @@ __all__ = [
     "NewTopUp",
     "Notice",
     "Payment",
+    "PeriodLine",
     "PoolLine",
     "ProgrammeLine",
     "Proof",
@@ -105,6 +119,8 @@ __all__ = [
     "Request",
     "SealLine",
     "Settlement",
+    "Statement",
+    "StatementLine",
     "Submission",
     "Submitted",
     "SubmittedJob",
