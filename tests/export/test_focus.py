@@ -3,7 +3,6 @@
 import csv
 import subprocess
 import sys
-from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 
@@ -50,9 +49,10 @@ def problems(folder: Path) -> list[str]:
 
 def assert_adds_up(found: dict[str, list[dict[str, str]]], bill: Bill) -> None:
     """Per invoice and category; in all as the statements and as the book."""
-    sums: Counter[tuple[str, str]] = Counter()
+    sums: dict[tuple[str, str], Decimal] = {}
     for row in found["cost-and-usage"]:
-        sums[row["InvoiceId"], row["ChargeCategory"]] += Decimal(row["BilledCost"])
+        key = row["InvoiceId"], row["ChargeCategory"]
+        sums[key] = sums.get(key, Decimal(0)) + Decimal(row["BilledCost"])
         assert row["EffectiveCost"] == row["BilledCost"]
         if row["PricingQuantity"]:
             assert Decimal(row["ListCost"]) == Decimal(row["ListUnitPrice"]) * Decimal(row["PricingQuantity"])
