@@ -32,8 +32,10 @@ from suanwang.errors import (
 from suanwang.protocol import SyncReply, SyncRequest
 from suanwang.wire import (
     Account,
+    Bill,
     BookingLine,
     CentreLine,
+    CentreStatement,
     ClaimAnswer,
     Decision,
     EventLine,
@@ -60,6 +62,7 @@ from suanwang.wire import (
     NewUse,
     OrderLine,
     OrderReceipt,
+    PeriodLine,
     ProductLine,
     ProgrammeLine,
     Proofs,
@@ -68,6 +71,7 @@ from suanwang.wire import (
     RefundLine,
     SealLine,
     Settlement,
+    Statement,
     Submission,
     Submitted,
     UseLine,
@@ -270,6 +274,28 @@ class Client:
 
     async def settle(self, *, key: str | None = None) -> Settlement:
         return await self._post("/v1/settlements", None, Settlement, key=key)
+
+    async def periods(self) -> list[PeriodLine]:
+        """The closed ones in their order, and the next, which is open."""
+        return await self._get("/v1/periods", list[PeriodLine])
+
+    async def period(self, name: str) -> PeriodLine:
+        return await self._get(f"/v1/periods/{_path(name)}", PeriodLine)
+
+    async def close_period(self, name: str, *, key: str | None = None) -> PeriodLine:
+        return await self._post(f"/v1/periods/{_path(name)}/close", None, PeriodLine, key=key)
+
+    async def statement(self, name: str, organisation_id: str | None = None) -> Statement:
+        """Of this tenant, or for the network's oversight, of any."""
+        asked = {"organisation": organisation_id} if organisation_id else {}
+        return await self._get(f"/v1/periods/{_path(name)}/statement", Statement, asked)
+
+    async def centre_statements(self, name: str) -> list[CentreStatement]:
+        """Of the centres of this organisation, or for the network's oversight, of all."""
+        return await self._get(f"/v1/periods/{_path(name)}/centres", list[CentreStatement])
+
+    async def bill(self, name: str) -> Bill:
+        return await self._get(f"/v1/periods/{_path(name)}/bill", Bill)
 
     async def seals(self, limit: int = 10) -> list[SealLine]:
         """The newest first."""

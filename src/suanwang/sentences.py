@@ -285,6 +285,9 @@ _MORE_ERRORS = {
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
     "CENTRE_IS_SEEN": (mark("{centre} is seen: cancel its jobs or drain it; it can be given up once it is unseen"),),
     "JOB_NOT_SETTLED": (mark("refunds are for jobs that are over"),),
+    "PERIOD_CLOSED": (mark("period {period} is closed, and a closed period never opens again"),),
+    "PERIOD_NOT_NEXT": (mark("periods are closed one after the other: the next one is {next}, not {period}"),),
+    "PERIOD_NOT_OVER": (mark("period {period} is not over"),),
     "CENTRE_IS_LOST": (mark("{centre} is declared lost already"),),
     "CENTRE_NOT_LOST": (mark("{centre} is not declared lost"),),
     "JOB_NOT_PLACED": (mark("this job is placed nowhere: there is no attempt to give up"),),
@@ -484,6 +487,8 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "hold": mark("hold"),
         "release": mark("release"),
         "charge": mark("charge"),
+        "order": mark("service order"),
+        "chip-hour": mark("chip-hour"),
         "redeem": mark("redemption"),
         "refund": mark("refund"),
         # organisations and roles

@@ -26,6 +26,8 @@ class Settings:
     """A tenant has at most so many jobs that are not over."""
     blob_quota_mib: int = 20_480
     """A tenant's uploaded files are at most so large together."""
+    billing_zone: str = "Asia/Shanghai"
+    """Billing periods are calendar months there; of a network that has closed one, it is not to be changed."""
     policy_file: Path | None = None
     """How the queue is served, as a YAML file; empty: first come, first served, and nobody makes room for others."""
 
@@ -41,6 +43,7 @@ def read_settings(environment: Mapping[str, str] = os.environ) -> Settings:
         keep_days=_whole_number(environment, "SUANWANG_KEEP_DAYS", 30, most=36_500),
         live_jobs_quota=_whole_number(environment, "SUANWANG_LIVE_JOBS_QUOTA", 50_000, most=10**9),
         blob_quota_mib=_whole_number(environment, "SUANWANG_BLOB_QUOTA_MIB", 20_480, most=10**9),
+        billing_zone=environment.get("SUANWANG_BILLING_ZONE") or "Asia/Shanghai",
         policy_file=Path(environment["SUANWANG_POLICY"]).expanduser() if environment.get("SUANWANG_POLICY") else None,
     )
 

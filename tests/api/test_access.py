@@ -65,6 +65,12 @@ POST   /v1/settlements                  .      .      .     .        .     .    
 GET    /v1/proofs                       .      .      .     .        .     .       +       +
 GET    /v1/seals                        +      +      +     +        +     +       +       +
 GET    /v1/book                         .      .      .     .        .     .       +       +
+GET    /v1/periods                      .      .      .     .        .     .       +       +
+GET    /v1/periods/{period_name}        .      .      .     .        .     .       +       +
+POST   /v1/periods/{period_name}/close  .      .      .     .        .     .       .       +
+GET    /v1/periods/{period_name}/statement .   +      +     .        .     .       +       +
+GET    /v1/periods/{period_name}/centres .     .      .     +        .     .       +       +
+GET    /v1/periods/{period_name}/bill   .      .      .     .        .     .       +       +
 """
 COLUMNS: dict[str, Role | None] = {
     "nobody": None,
@@ -84,6 +90,7 @@ FILLED = {
     "{sha256_hex}": "0" * 64,
     "{programme_id}": "no-such-programme",
     "{booking_id}": "no-such-booking",
+    "{period_name}": "no-such-period",
     "{window_id}": "no-such-maintenance",
     "{claim_id}": "00000000-0000-0000-0000-000000000000",
 }

@@ -48,7 +48,7 @@ COMMANDS = {
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
-    *("export beancount",),
+    *("export beancount", "export focus", "period list", "period show", "period close", "statement"),
     *("programme add", "programme list", "programme fund"),
     *("provider-list add", "provider-list remove", "provider-list show"),
     *("voucher list", "voucher claim", "voucher claims", "voucher decide"),

@@ -79,6 +79,7 @@ async def _run(
             policy,
             quotas=Quotas(settings.live_jobs_quota, settings.blob_quota_mib * BYTES_PER_MIB),
             keep_s=settings.keep_days * SECONDS_PER_DAY,
+            billing_zone=settings.billing_zone,
         )
         if not await network.is_founded(database):
             secret = new_secret()

@@ -1,6 +1,7 @@
 """`suanwang export`: the records in forms that other programs read."""
 
 import sys
+import time
 from pathlib import Path
 from typing import Annotated
 
@@ -8,8 +9,8 @@ import typer
 
 from suanwang.cli.options import with_examples
 from suanwang.cli.prove import FileOption, opened_text
-from suanwang.cli.screen import Screen
-from suanwang.cli.session import JsonOption, ProfileOption, Session, errors_told, run_with_hub
+from suanwang.cli.screen import Screen, pairs
+from suanwang.cli.session import JsonOption, ProfileOption, Session, errors_told, hub_command, run_with_hub
 from suanwang.errors import InvalidInput, Refused
 from suanwang.i18n import _
 
@@ -19,14 +20,13 @@ BEANCOUNT_HELP = with_examples(
     "suanwang export beancount --out book.beancount",
     "suanwang export beancount --file book.jsonl --out book.beancount",
 )
+FOCUS_HELP = with_examples(
+    _("Write a month's bill as the four data sets of FOCUS 1.4, in CSV (administrator or auditor of the network)."),
+    "suanwang export focus --period 2026-11 --out DIR",
+)
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help=_("Where to write it; standard output if left out."))
 ]
-
-
-@export_app.callback()
-def _group() -> None:
-    """A group, also while it has one command."""
 
 
 @export_app.command("beancount", help=BEANCOUNT_HELP)
@@ -59,10 +59,35 @@ def write_beancount(screen: Screen, lines: list[str], out: Path | None) -> None:
     if out is None:
         sys.stdout.write(text)
         return
-    try:
-        out.write_text(text, "utf-8", newline="\n")
-    except OSError as error:
-        raise InvalidInput("file", str(out), _("a file that can be written")) from error
+    write_text(out, text)
     answer = {"file": str(out), "transactions": found.transactions, "accounts": len(found.balances)}
     sentence = _("{transactions} transactions over {accounts} accounts written to {file}")
     screen.show(answer, lambda: sentence.format(**answer))
+
+
+@hub_command(export_app, "focus", help=FOCUS_HELP)
+async def focus_command(
+    session: Session,
+    period: Annotated[str, typer.Option("--period", metavar="MONTH", help=_("A month like 2026-11."))],
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help=_("Folder to write the files to."))],
+) -> None:
+    from suanwang.export.focus import focus
+
+    bill = await session.hub.bill(period)
+    files = focus(bill, int(time.time()))
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise InvalidInput("folder", str(out), _("a folder that can be written")) from error
+    for name, text in files.items():
+        write_text(out / name, text)
+    answer = {"folder": str(out), "closed": bill.period.closed, "files": sorted(files)}
+    session.screen.show(answer, lambda: pairs([(_("written"), str(out / name)) for name in sorted(files)]))
+
+
+def write_text(file: Path, text: str) -> None:
+    """Raises InvalidInput."""
+    try:
+        file.write_text(text, "utf-8", newline="\n")
+    except OSError as error:
+        raise InvalidInput("file", str(file), _("a file that can be written")) from error

@@ -21,6 +21,7 @@ from suanwang.cli.login import LOGIN_HELP, add_whoami, login
 from suanwang.cli.options import with_examples
 from suanwang.cli.order import order_app, product_app
 from suanwang.cli.organisation import organisation_app
+from suanwang.cli.period import add_statement, period_app
 from suanwang.cli.programme import programme_app
 from suanwang.cli.prove import HELP as PROVE_HELP
 from suanwang.cli.prove import prove
@@ -95,8 +96,10 @@ def make_app() -> typer.Typer:
     app.add_typer(provider_app, name="provider-list", help=_("Lists that programmes name: add, remove, show."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
+    app.add_typer(period_app, name="period", help=_("Billing periods: list, show, close."))
+    add_statement(app)
     app.command("prove", help=PROVE_HELP)(prove)
-    app.add_typer(export_app, name="export", help=_("The records for other programs: beancount."))
+    app.add_typer(export_app, name="export", help=_("The records for other programs: beancount, focus."))
     app.command("replay", help=REPLAY_HELP)(replay)
     app.command("sweep", help=SWEEP_HELP)(sweep)
     app.add_typer(reproduce_app, name="reproduce")

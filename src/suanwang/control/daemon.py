@@ -127,6 +127,8 @@ class Hub:
     quotas: Quotas = field(default_factory=Quotas)
     keep_s: int = 30 * SECONDS_PER_DAY
     """How long answers to calls and files that nobody needs are kept."""
+    billing_zone: str = "Asia/Shanghai"
+    """Where a month of a bill begins at midnight."""
 
     def bell(self, centre_id: str) -> asyncio.Event:
         return self.orders.setdefault(centre_id, asyncio.Event())

@@ -1,6 +1,6 @@
 """The proofs: statements about money and machines that the records must never contradict."""
 
-from suanwang.control import seal
+from suanwang.control import period, seal
 from suanwang.store import proof
 from suanwang.store.db import Database
 from suanwang.wire import Proof, Proofs
@@ -35,10 +35,11 @@ STATEMENTS = {
     "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
     "sealed_unchanged": "every sealed transaction is as it was when it was sealed, and where it was",
     "seals_chained": "every seal follows the one before it and is over exactly its transactions",
+    "periods_closed": "closed periods follow one another, and each still adds up to what it was closed with",
     "nothing_slipped_in": "no transaction is older than the last seal and in none",
 }
-HASHED = "seals_chained"
-"""The one that takes more than a query."""
+RECKONED = {"seals_chained": seal.contradictions, "periods_closed": period.contradictions}
+"""Those that take more than a query."""
 MOST_TOLD = 20
 
 
@@ -47,7 +48,8 @@ async def prove(db: Database, now_s: int) -> Proofs:
     found = []
     async with db.transaction(snapshot=True) as tx:
         for name, statement in STATEMENTS.items():
-            look = seal.contradictions(tx, MOST_TOLD) if name == HASHED else proof.contradictions(tx, name, MOST_TOLD)
+            reckon = RECKONED.get(name)
+            look = reckon(tx, MOST_TOLD) if reckon else proof.contradictions(tx, name, MOST_TOLD)
             contradictions = await look
             found.append(Proof(name, statement, not contradictions, contradictions))
         counts = await proof.counts(tx)

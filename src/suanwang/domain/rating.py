@@ -1,6 +1,11 @@
 """What use costs."""
 
+from decimal import Context, Decimal
+
 from suanwang.units import SECONDS_PER_HOUR
+
+QUANTITY_PLACES = Decimal("1e-12")
+_EXACT = Context(prec=60)
 
 
 def estimate_fen(fen_per_chip_hour: int, chips: int, seconds: int) -> int:
@@ -28,3 +33,9 @@ def price_fen(fen: int, size: int, quantity: int) -> int:
 def quantity_for(fen: int, size: int, amount_fen: int) -> int:
     """The most that can be had for an amount: the inverse of `price_fen`."""
     return amount_fen * size // fen
+
+
+def quantity(measured: int, size: int) -> str:
+    """How many units were used, to twelve places, for people and exports: nothing is charged by it."""
+    text = f"{_EXACT.divide(Decimal(measured), Decimal(size)).quantize(QUANTITY_PLACES, context=_EXACT):f}"
+    return text.rstrip("0").rstrip(".")

@@ -47,6 +47,15 @@ from suanwang.wire.network import (
 )
 from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
 from suanwang.wire.request import Health, Reason, Request
+from suanwang.wire.statement import (
+    Bill,
+    BilledVoucher,
+    CentreStatement,
+    Earning,
+    PeriodLine,
+    Statement,
+    StatementLine,
+)
 from suanwang.wire.voucher import (
     ClaimAnswer,
     ContractPart,
@@ -62,12 +71,16 @@ from suanwang.wire.voucher import (
 __all__ = [
     "Account",
     "AttemptLine",
+    "Bill",
+    "BilledVoucher",
     "BookingLine",
     "CentreLine",
+    "CentreStatement",
     "ChargeLine",
     "ClaimAnswer",
     "ContractPart",
     "Decision",
+    "Earning",
     "EventLine",
     "Evidence",
     "GivenUp",
@@ -101,6 +114,7 @@ __all__ = [
     "OrderLine",
     "OrderReceipt",
     "Payment",
+    "PeriodLine",
     "PoolLine",
     "ProductLine",
     "ProgrammeLine",
@@ -114,6 +128,8 @@ __all__ = [
     "Request",
     "SealLine",
     "Settlement",
+    "Statement",
+    "StatementLine",
     "Submission",
     "Submitted",
     "SubmittedJob",

@@ -1,0 +1,124 @@
+"""Billing periods and statements."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class PeriodLine:
+    """A billing period. One that is not closed shows what is in it so far."""
+
+    name: str
+    start_s: int
+    end_s: int
+    closed: bool
+    transactions: int
+    charged_fen: int
+    refunded_fen: int
+    redeemed_fen: int
+    """What programmes repay to tenants."""
+    last_seal: int | None = None
+    closed_s: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StatementLine:
+    """A charge of one attempt at one price, of one service order (`kind` order), or a refund with negative amounts and
+    no quantity.
+
+    amount_fen = voucher_fen + cash_fen.
+    """
+
+    key: str
+    """Of this line alone, and always the same."""
+    kind: str
+    subject_id: str
+    """Of the job, or of the order."""
+    name: str
+    attempt: int
+    """0: of an order."""
+    centre_id: str
+    sku: str
+    """The pool, or the product."""
+    chip_id: str
+    unit: str
+    unit_fen: int
+    quantity: str
+    """In units, a decimal to twelve places; amounts are of the exact quantity, rounded up once."""
+    from_s: int
+    until_s: int
+    amount_fen: int
+    voucher_fen: int
+    cash_fen: int
+    voucher_id: str | None = None
+    programme_id: str | None = None
+    reason: str = ""
+    corrects_earlier: bool = False
+    """A refund of what was charged in a period that was closed before."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What a tenant was charged in one period. `invoice` is its number once the period is closed."""
+
+    period: PeriodLine
+    organisation_id: str
+    name: str
+    invoice: str | None
+    lines: list[StatementLine]
+    charged_fen: int
+    refunded_fen: int
+    voucher_fen: int
+    """Of charges less refunds: what vouchers took off."""
+    cash_fen: int
+    """The rest: what the invoice says is to pay."""
+    redeemed_fen: int
+    """What programmes repay afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Earning:
+    """What a centre has of one asset: cash, or the money of one programme.
+
+    `split`: by the level of government, if its rules share the programme's cost; an odd fen is the first level's.
+    """
+
+    programme_id: str | None
+    charged_fen: int
+    refunded_fen: int
+    paid_fen: int
+    owed_fen: int
+    """At the end of the period, from all periods."""
+    split: dict[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CentreStatement:
+    period: PeriodLine
+    centre_id: str
+    earnings: list[Earning]
+    lines: list[StatementLine]
+
+
+@dataclass(frozen=True, slots=True)
+class BilledVoucher:
+    """A voucher that lines of a bill name, as it is now."""
+
+    id: str
+    programme_id: str
+    tenant_id: str
+    rules_sha256: str
+    rate_bp: int | None
+    granted_fen: int
+    available_fen: int
+    valid_from_s: int
+    valid_to_s: int | None
+    created_s: int
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """Everything of one period, for exports."""
+
+    period: PeriodLine
+    statements: list[Statement]
+    vouchers: list[BilledVoucher]
