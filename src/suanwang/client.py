@@ -38,6 +38,8 @@ from suanwang.wire import (
     CentreStatement,
     ClaimAnswer,
     Decision,
+    DisputeAnswer,
+    DisputeLine,
     EventLine,
     GivenUp,
     GivingUp,
@@ -50,6 +52,7 @@ from suanwang.wire import (
     NewBooking,
     NewCentre,
     NewClaim,
+    NewDispute,
     NewFunding,
     NewListing,
     NewMaintenance,
@@ -233,6 +236,21 @@ class Client:
     ) -> RefundLine:
         new = NewRefund(amount_fen=amount_fen, reason=reason, attempt=attempt)
         return await self._post(f"/v1/jobs/{_path(reference)}/refunds", new, RefundLine, key=key)
+
+    async def open_dispute(
+        self, reference: str, reason: str, attempt: int | None = None, *, key: str | None = None
+    ) -> DisputeLine:
+        new = NewDispute(reason=reason, attempt=attempt)
+        return await self._post(f"/v1/jobs/{_path(reference)}/disputes", new, DisputeLine, key=key)
+
+    async def disputes(self) -> list[DisputeLine]:
+        return await self._get("/v1/disputes", list[DisputeLine])
+
+    async def resolve_dispute(
+        self, number: int, refund_fen: int, reason: str, *, key: str | None = None
+    ) -> DisputeLine:
+        new = DisputeAnswer(refund_fen=refund_fen, reason=reason)
+        return await self._post(f"/v1/disputes/{number}/answer", new, DisputeLine, key=key)
 
     # Vouchers
 

@@ -65,6 +65,9 @@ POST   /v1/settlements                  .      .      .     .        .     .    
 GET    /v1/proofs                       .      .      .     .        .     .       +       +
 GET    /v1/seals                        +      +      +     +        +     +       +       +
 GET    /v1/book                         .      .      .     .        .     .       +       +
+POST   /v1/jobs/{reference}/disputes    .      +      +     +        .     .       .       .
+GET    /v1/disputes                     .      +      +     +        .     .       +       +
+POST   /v1/disputes/{number}/answer     .      .      .     .        .     .       .       +
 GET    /v1/periods                      .      .      .     .        .     .       +       +
 GET    /v1/periods/{period_name}        .      .      .     .        .     .       +       +
 POST   /v1/periods/{period_name}/close  .      .      .     .        .     .       .       +

@@ -14,6 +14,7 @@ from suanwang.cli.agent import agent
 from suanwang.cli.bill import add_bill
 from suanwang.cli.calendar import booking_app, maintenance_app
 from suanwang.cli.centre import centre_app
+from suanwang.cli.dispute import dispute_app
 from suanwang.cli.export import export_app
 from suanwang.cli.group import TopCommand
 from suanwang.cli.job import job_app
@@ -96,6 +97,7 @@ def make_app() -> typer.Typer:
     app.add_typer(provider_app, name="provider-list", help=_("Lists that programmes name: add, remove, show."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
+    app.add_typer(dispute_app, name="dispute", help=_("Disputes over charges: open, list, resolve."))
     app.add_typer(period_app, name="period", help=_("Billing periods: list, show, close."))
     add_statement(app)
     app.command("prove", help=PROVE_HELP)(prove)

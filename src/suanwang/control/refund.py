@@ -27,50 +27,64 @@ MAX_REASON_LENGTH = 500
 
 
 async def refund(db: Database, actor: Actor, job_id: UUID, new: NewRefund, call: Call, now_s: int) -> RefundLine:
-    """Give back a part of what one attempt was charged.
+    """Give back a part of what one attempt of a job was charged.
 
     Raises NotFound, Conflict (the job is not settled), InvalidInput (attempt, amount, reason).
     """
-    reason = new.reason.strip()
-    if not 1 <= len(reason) <= MAX_REASON_LENGTH or not reason.isprintable():
-        raise InvalidInput("reason", new.reason, f"1 to {MAX_REASON_LENGTH} printable characters")
+    reason = read_reason(new.reason)
     async with db.transaction() as tx:
         repeated = await answer.earlier(tx, call, RefundLine, now_s)
         if repeated is not None:
             return repeated
-        record = (await jobs.lock(tx, [job_id])).get(job_id)
-        if record is None:
-            raise NotFound(f"no job {job_id}", job=str(job_id))
-        if not record.settled:
-            raise Conflict("refunds are for jobs that are over", code="JOB_NOT_SETTLED", state=record.state)
-        charges = await attempts.charges_of_job(tx, job_id)
-        before = await refunds.of_job(tx, job_id)
-        attempt, centre_id = _attempt(charges, new.attempt)
-        _check_amount(new.amount_fen, charges, before, attempt)
-        used = (await voucher.by_ids(tx, [record.voucher_id])).get(record.voucher_id) if record.voucher_id else None
-        borne_fen = await _borne_fen(tx, record, used, charges, attempt)
-        voucher_fen = _in_proportion(borne_fen, charges, before, attempt, new.amount_fen)
-        transaction = movements.refund(
-            record.tenant_id,
-            str(job_id),
-            len(before) + 1,
-            centre_id,
-            new.amount_fen,
-            None if used is None else VoucherSource(str(used.id), used.programme_id),
-            voucher_fen,
-            offset=used is not None and used.terms.flow == "offset",
-            ended=used is not None and has_ended(used.terms, now_s),
-            at_s=now_s,
-            actor=actor.token_id,
-        )
-        await post(tx, [transaction], now_s)
-        made = RefundRecord(
-            len(before) + 1, attempt, new.amount_fen, voucher_fen, reason, actor.token_id, transaction.id, now_s
-        )
-        await refunds.insert(tx, job_id, made)
-        line = line_of(made)
-        await event.append(tx, now_s, actor.token_id, [NewEvent("refunded", str(job_id), attempt, centre_id, line)])
+        line = await give_back(tx, actor, job_id, new.attempt, new.amount_fen, reason, now_s)
         await answer.remember(tx, call, line)
+    return line
+
+
+def read_reason(text: str) -> str:
+    """Raises InvalidInput."""
+    reason = text.strip()
+    if not 1 <= len(reason) <= MAX_REASON_LENGTH or not reason.isprintable():
+        raise InvalidInput("reason", text, f"1 to {MAX_REASON_LENGTH} printable characters")
+    return reason
+
+
+async def give_back(
+    tx: Connection, actor: Actor, job_id: UUID, asked: int | None, amount_fen: int, reason: str, now_s: int
+) -> RefundLine:
+    """The refund itself, within a flow. `asked`: the attempt, if it was said. Raises as `refund`."""
+    record = (await jobs.lock(tx, [job_id])).get(job_id)
+    if record is None:
+        raise NotFound(f"no job {job_id}", job=str(job_id))
+    if not record.settled:
+        raise Conflict("refunds are for jobs that are over", code="JOB_NOT_SETTLED", state=record.state)
+    charges = await attempts.charges_of_job(tx, job_id)
+    before = await refunds.of_job(tx, job_id)
+    attempt, centre_id = charged_attempt(charges, asked)
+    _check_amount(amount_fen, charges, before, attempt)
+    used = (await voucher.by_ids(tx, [record.voucher_id])).get(record.voucher_id) if record.voucher_id else None
+    borne_fen = await _borne_fen(tx, record, used, charges, attempt)
+    voucher_fen = _in_proportion(borne_fen, charges, before, attempt, amount_fen)
+    transaction = movements.refund(
+        record.tenant_id,
+        str(job_id),
+        len(before) + 1,
+        centre_id,
+        amount_fen,
+        None if used is None else VoucherSource(str(used.id), used.programme_id),
+        voucher_fen,
+        offset=used is not None and used.terms.flow == "offset",
+        ended=used is not None and has_ended(used.terms, now_s),
+        at_s=now_s,
+        actor=actor.token_id,
+    )
+    await post(tx, [transaction], now_s)
+    made = RefundRecord(
+        len(before) + 1, attempt, amount_fen, voucher_fen, reason, actor.token_id, transaction.id, now_s
+    )
+    await refunds.insert(tx, job_id, made)
+    line = line_of(made)
+    await event.append(tx, now_s, actor.token_id, [NewEvent("refunded", str(job_id), attempt, centre_id, line)])
     return line
 
 
@@ -86,7 +100,7 @@ def line_of(record: RefundRecord) -> RefundLine:
     )
 
 
-def _attempt(charges: list[Row], asked: int | None) -> tuple[int, str]:
+def charged_attempt(charges: list[Row], asked: int | None) -> tuple[int, str]:
     """The attempt that is meant, and its centre. Raises InvalidInput."""
     charged = {row["attempt"]: row["centre_id"] for row in charges if row["amount_fen"]}
     number = next(iter(charged)) if asked is None and len(charged) == 1 else asked

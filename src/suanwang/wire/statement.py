@@ -1,6 +1,8 @@
-"""Billing periods and statements."""
+"""Billing periods, statements, disputes."""
 
 from dataclasses import dataclass
+
+from suanwang.wire.request import Request
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,40 @@ class StatementLine:
     reason: str = ""
     corrects_earlier: bool = False
     """A refund of what was charged in a period that was closed before."""
+
+
+class NewDispute(Request, frozen=True, kw_only=True):
+    """What is wrong with a charge."""
+
+    reason: str
+    attempt: int | None = None
+    """May be left out where only one attempt was charged."""
+
+
+class DisputeAnswer(Request, frozen=True, kw_only=True):
+    """What is given back (0: nothing), and why."""
+
+    reason: str
+    refund_fen: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeLine:
+    """`organisation_id` says that the charge of an attempt is wrong. `answer` is None until it is answered."""
+
+    number: int
+    job_id: str
+    job_number: int
+    job_name: str
+    tenant_id: str
+    attempt: int
+    centre_id: str
+    organisation_id: str
+    reason: str
+    opened_s: int
+    answer: str | None
+    answered_s: int | None
+    refunded_fen: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -64,21 +64,21 @@ where t.kind = 'redeem' and c.kind = 'reimbursable' and ($5::text is null or c.o
 
 -- name: earned
 -- Of centres, by asset: what they earned and gave back in the period, what they were paid in it, what was owed at its end.
+with ever as materialized (select id, kind from transactions_in($1, $2, -1, -1)),
+inside as materialized (select id from transactions_in($1, $2, $3, $4)),
+moved as (
+    select l.account_id, l.fen, e.kind, i.id is not null as inside
+    from ever e join (
+        select transaction_id, credit_id as account_id, amount_fen as fen from transfer
+        union all select transaction_id, debit_id, -amount_fen from transfer
+    ) l on l.transaction_id = e.id left join inside i on i.id = e.id
+)
 select a.owner as centre_id, a.asset,
-    coalesce(sum(x.fen) filter (where x.kind in ('charge', 'charge_order') and x.inside), 0)::bigint as charged_fen,
-    coalesce(-sum(x.fen) filter (where x.kind = 'refund' and x.inside), 0)::bigint as refunded_fen,
-    coalesce(-sum(x.fen) filter (where x.kind = 'pay_centre' and x.inside), 0)::bigint as paid_fen,
-    sum(x.fen)::bigint as owed_fen
-from account a join (
-    select l.credit_id as account_id, l.amount_fen as fen, t.kind, t.effective_s, t.id from transfer l
-        join transactions_in($1, $2, -1, -1) t on t.id = l.transaction_id
-    union all
-    select l.debit_id, -l.amount_fen, t.kind, t.effective_s, t.id from transfer l
-        join transactions_in($1, $2, -1, -1) t on t.id = l.transaction_id
-) y on y.account_id = a.id
-cross join lateral (
-    select y.fen, y.kind, exists (select from transactions_in($1, $2, $3, $4) i where i.id = y.id) as inside
-) x
+    coalesce(sum(m.fen) filter (where m.kind in ('charge', 'charge_order') and m.inside), 0)::bigint as charged_fen,
+    coalesce(-sum(m.fen) filter (where m.kind = 'refund' and m.inside), 0)::bigint as refunded_fen,
+    coalesce(-sum(m.fen) filter (where m.kind = 'pay_centre' and m.inside), 0)::bigint as paid_fen,
+    sum(m.fen)::bigint as owed_fen
+from account a join moved m on m.account_id = a.id
 where a.kind = 'payable' and ($5::text[] is null or a.owner = any($5))
 group by a.owner, a.asset order by a.owner, a.asset
 
