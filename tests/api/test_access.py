@@ -67,7 +67,7 @@ GET    /v1/seals                        +      +      +     +        +     +    
 GET    /v1/book                         .      .      .     .        .     .       +       +
 POST   /v1/jobs/{reference}/disputes    .      +      +     +        .     .       .       .
 GET    /v1/disputes                     .      +      +     +        .     .       +       +
-POST   /v1/disputes/{number}/answer     .      .      .     .        .     .       .       +
+POST   /v1/disputes/{reference}/answer  .      .      .     .        .     .       .       +
 GET    /v1/periods                      .      .      .     .        .     .       +       +
 GET    /v1/periods/{period_name}        .      .      .     .        .     .       +       +
 POST   /v1/periods/{period_name}/close  .      .      .     .        .     .       .       +

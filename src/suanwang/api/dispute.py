@@ -8,9 +8,12 @@ from suanwang.api.access import ADMIN, JOB_READERS, TENANTS, call_of, hub_of
 from suanwang.api.job import find_job
 from suanwang.control import dispute
 from suanwang.domain.tenant import OVERSIGHT_ROLES, Actor, Role
+from suanwang.errors import NotFound
 from suanwang.store import dispute as disputes
 from suanwang.store import job as jobs
 from suanwang.wire import DisputeAnswer, DisputeLine, NewDispute
+
+MAX_DIGITS = 18
 
 
 @post("/v1/jobs/{reference:str}/disputes", opt={"may": TENANTS | {Role.CENTRE_OPERATOR}}, status_code=201)
@@ -34,10 +37,13 @@ async def list_disputes(request: Request[Actor, Any, Any]) -> list[DisputeLine]:
         return [dispute.line_of(one) for one in await disputes.disputes(tx, organisation_id=owner)]
 
 
-@post("/v1/disputes/{number:int}/answer", opt={"may": ADMIN}, status_code=201)
-async def answer_dispute(request: Request[Actor, Any, Any], number: int, data: DisputeAnswer) -> DisputeLine:
-    """Answers a dispute, once: gives back so much or nothing, and says why."""
+@post("/v1/disputes/{reference:str}/answer", opt={"may": ADMIN}, status_code=201)
+async def answer_dispute(request: Request[Actor, Any, Any], reference: str, data: DisputeAnswer) -> DisputeLine:
+    """Answers the dispute of this number, once: gives back so much or nothing, and says why."""
     hub = hub_of(request)
+    if not (reference.isascii() and reference.isdigit() and len(reference) <= MAX_DIGITS):
+        raise NotFound(f"no dispute {reference}", code="NO_DISPUTE", dispute=reference)
+    number = int(reference)
     return await dispute.resolve(hub.db, request.user, number, data, await call_of(request), hub.clock())
 
 
