@@ -118,7 +118,7 @@ def test_a_bad_policy_of_a_hub_names_the_field(tmp_path: Path, text: str, field:
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(InvalidInput) as refused:
         read_hub_policy(tmp_path / "bad.yaml", LIVE_POLICY)
-    assert refused.value.facts["field"] == field
+    assert refused.value.facts["field"] == f"bad.yaml: {field}"
 
 
 async def test_a_hub_does_not_start_by_a_bad_policy(tmp_path: Path) -> None:
@@ -155,4 +155,4 @@ def test_a_bad_policy_file_names_the_field(tmp_path: Path, text: str, field: str
     (tmp_path / "bad.yaml").write_text(text)
     with pytest.raises(InvalidInput) as refused:
         choose_policy(str(tmp_path / "bad.yaml"))
-    assert refused.value.facts["field"] == field
+    assert refused.value.facts["field"] == f"bad.yaml: {field}"
