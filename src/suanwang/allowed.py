@@ -13,6 +13,8 @@ from suanwang.sentences import mark
 ALLOWED = (
     mark("a whole number"),
     mark("0 or more yuan"),
+    mark("a month like 2026-11"),
+    mark("the id of a tenant"),
     mark("{least} to {most}"),
     mark("1 to {most} seconds"),
     mark("0 to {most} seconds"),

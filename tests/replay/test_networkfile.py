@@ -90,7 +90,7 @@ def test_policies(write: Write, tmp_path: Path) -> None:
     ):
         with pytest.raises(InvalidInput) as caught:
             choose_policy(str(write("bad.yaml", text)))
-        assert caught.value.facts["field"] == field
+        assert caught.value.facts["field"] == f"bad.yaml: {field}"
     with pytest.raises(InvalidInput, match="conservative"):
         choose_policy(str(tmp_path / "absent"))
 
