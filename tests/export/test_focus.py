@@ -111,6 +111,7 @@ async def test_service_orders_are_on_the_bill(net: SmallNetwork, tmp_path: Path)
     assert line.charged_fen == 2 + 625 + 1
     bill = await bill_of(net, NOVEMBER)
     (statement,) = bill.statements
+    assert (statement.charged_fen, statement.cash_fen) == (line.charged_fen, line.charged_fen)
     lines = {one.sku: (one.kind, one.unit, one.quantity, one.cash_fen) for one in statement.lines}
     assert lines["transfer"] == ("order", "3 gib", "1.666666666667", 2)
     assert lines["tokens"] == ("order", "million-tokens", "2.5", 625)

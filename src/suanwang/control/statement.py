@@ -176,7 +176,7 @@ def _statement(of: PeriodLine, tenant_id: str, name: str, lines: list[StatementL
         name,
         invoice_number(of.name, tenant_id) if of.closed and lines else None,
         lines,
-        sum(one.amount_fen for one in lines if one.kind == "charge"),
+        sum(one.amount_fen for one in lines if one.kind != "refund"),
         -sum(one.amount_fen for one in lines if one.kind == "refund"),
         sum(one.voucher_fen for one in lines),
         sum(one.cash_fen for one in lines),

@@ -8,7 +8,7 @@ import polars as pl
 from suanwang.domain.scheduling.policy import Policy
 from suanwang.errors import InvalidInput
 from suanwang.replay.jobs import to_workload
-from suanwang.replay.measures import AGGREGATES, attempts, outcome
+from suanwang.replay.measures import AGGREGATES, AWAY, attempts, outcome
 from suanwang.replay.network import Network
 from suanwang.replay.run import Progress, Run, replay
 
@@ -98,6 +98,5 @@ def gains(alone: pl.DataFrame, together: pl.DataFrame, key: str = "home") -> pl.
 
 def _side(jobs: pl.DataFrame, key: str, name: str) -> pl.DataFrame:
     """The measures of one side, named after it."""
-    away = ((pl.col("centre") != pl.col("home")) & pl.col("centre").is_not_null()).sum().alias("ran_elsewhere")
-    made = jobs.group_by(key).agg(*AGGREGATES, pl.col("end_s").count().alias("ended"), away)
+    made = jobs.group_by(key).agg(*AGGREGATES, pl.col("end_s").count().alias("ended"), AWAY)
     return made.select(key, "jobs", pl.col("refused", "ended", "ran_elsewhere", *MEASURES).name.prefix(f"{name}_"))

@@ -150,6 +150,7 @@ AGGREGATES = (
     (pl.col("attempts") - 1).clip(0).sum().alias("preemptions"),
     pl.col("lost_chip_s").sum(),
 )
+AWAY = ((pl.col("centre") != pl.col("home")) & pl.col("centre").is_not_null()).sum().alias("ran_elsewhere")
 ENERGY = tuple(
     pl.when(pl.col(name).count() > 0).then(pl.col(name).sum()).alias(name)
     for name in ("energy_kwh", "energy_cost_fen", "carbon_kg")
@@ -170,8 +171,7 @@ def summary(jobs: pl.DataFrame, run: Run) -> dict[str, Any]:
 
 def by_home(jobs: pl.DataFrame) -> pl.DataFrame:
     """A row per centre where jobs were submitted: what became of them, wherever they ran."""
-    away = ((pl.col("centre") != pl.col("home")) & pl.col("centre").is_not_null()).sum().alias("ran_elsewhere")
-    return jobs.group_by("home").agg(*AGGREGATES, away).sort("home")
+    return jobs.group_by("home").agg(*AGGREGATES, AWAY).sort("home")
 
 
 def by_pool(tried: pl.DataFrame, run: Run) -> pl.DataFrame:
