@@ -62,8 +62,9 @@ def plain_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Plain]:
     as_account = embedded_place.as_account(account)
     subprocess.run([install / "bin/initdb", *words], cwd=place, check=True, capture_output=True, **as_account)
     port = free_port()
-    settings = ("listen_addresses=127.0.0.1", f"unix_socket_directories={place}", "fsync=off", "shared_buffers=16MB")
-    options = [word for setting in (*settings, "max_prepared_transactions=2") for word in ("-c", setting)]
+    settings = ["listen_addresses=127.0.0.1", f"unix_socket_directories={place}", "fsync=off", "shared_buffers=16MB"]
+    settings += ["max_prepared_transactions=2", "autovacuum=off"]  # upkeep would hold events back for a moment
+    options = [word for setting in settings for word in ("-c", setting)]
     with (place / "log").open("wb") as log:
         command = [str(install / "bin/postgres"), "-D", str(place / "data"), "-p", str(port), *options]
         server = subprocess.Popen(command, cwd=place, stdout=log, stderr=log, **as_account)
