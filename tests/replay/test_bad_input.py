@@ -105,6 +105,21 @@ def test_packed_files_that_are_cut_off_or_broken(tmp_path: Path) -> None:
         read_trace(path)
 
 
+def test_a_binary_file_is_no_log(tmp_path: Path) -> None:
+    path = tmp_path / "log.swf"
+    path.write_bytes(bytes(range(256)) * 40)
+    with pytest.raises(InvalidInput) as caught:
+        read_trace(path, "swf")
+    assert caught.value.message == "log.swf: 'a binary file' is not allowed; a log of lines of text"
+
+
+def test_an_id_that_two_jobs_have(tmp_path: Path) -> None:
+    path = tmp_path / "jobs.parquet"
+    write_parquet(jobs((0, 5, 1), (1, 5, 1), (2, 5, 1), job_id=["a", "b", "a"]), path)
+    with pytest.raises(InvalidInput, match="column job_id: 'a' is not allowed; an id that only one job has"):
+        read_trace(path, skip_bad=True)
+
+
 def test_unknown_formats_files_and_options(write: Write, tmp_path: Path) -> None:
     with pytest.raises(InvalidInput, match="known format"):
         read_trace(write("x.txt", "hello\n"))

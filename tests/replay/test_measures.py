@@ -101,6 +101,19 @@ def test_who_starts_sooner_and_ends_later_loses() -> None:
     assert line["network_mean_bounded_slowdown"] > 400
 
 
+def test_what_lies_nowhere_is_fetched_from_nowhere() -> None:
+    """A home that is misspelt must not make its input free."""
+    network = Network(name="n", pools=(pool("a", 4), pool("b", 4)), transfer={("a", "b"): (0, 1)})
+    with pytest.raises(InvalidInput, match="home: 'aa' is not allowed; a centre of the network: a, b"):
+        run_on(network, jobs((0, 100, 4), (1, 100, 4), home=["a", "aa"], input_mib=[0, 1]), EASY, 0)
+    run_on(network, jobs((0, 100, 4), (1, 100, 4), home=["a", "aa"], input_mib=[1, 0]), EASY, 0)
+
+
+def test_the_median_of_an_even_number_lies_between_the_two_in_the_middle() -> None:
+    _found, total = measured(Network(name="n", pools=(pool("p", 1),)), jobs((0, 98, 1), (0, 5, 1)))
+    assert total["median_wait_s"] == 49
+
+
 def test_who_can_run_nothing_alone_gains() -> None:
     network = Network(name="n", pools=(pool("a", 2), pool("b", 8)))
     lines = compared(network, jobs((0, 10, 4), (0, 10, 4), home=["a", "b"]))

@@ -35,7 +35,7 @@ SCHEMA = COLUMNS | {"input_mib": pl.Int64(), "run_s_on_v100": pl.Int64()}
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(rows=st.lists(job, min_size=1, max_size=20), epoch_s=st.integers(0, 2**40))
+@given(rows=st.lists(job, min_size=1, max_size=20, unique_by=lambda one: one["job_id"]), epoch_s=st.integers(0, 2**40))
 def test_round_trip(tmp_path: Path, rows: list[dict[str, object]], epoch_s: int) -> None:
     frame = pl.DataFrame(rows, schema=SCHEMA).sort("submitted_s", maintain_order=True)
     path = tmp_path / "jobs.parquet"

@@ -123,6 +123,7 @@ def errors_told(screen: Screen) -> Iterator[None]:
             raise
         raise _told(ours, screen) from None
     except KeyboardInterrupt:
+        screen.note(_("interrupted"))
         raise typer.Exit(INTERRUPTED) from None
     except BrokenPipeError:
         # Whoever read has seen enough; nothing more can be said, not even at exit.

@@ -16,7 +16,7 @@ import typer
 from suanwang.cli.options import with_examples
 from suanwang.cli.replay import FormatName, bar, packages_of_replay, tell_strangers
 from suanwang.cli.screen import Screen
-from suanwang.cli.session import REFUSED, JsonOption, errors_told
+from suanwang.cli.session import INTERRUPTED, REFUSED, JsonOption, errors_told
 from suanwang.errors import Failed, InvalidInput
 from suanwang.i18n import _
 from suanwang.units import duration_s
@@ -114,6 +114,7 @@ def sweep(
             from suanwang.replay.study import read_study
             from suanwang.replay.sweep.plan import read_grid
             from suanwang.replay.sweep.play import Ground
+            from suanwang.replay.sweep.resample import blocks_of
         grid = read_grid(plan, policies=policy or (), seeds=seeds or (), values=set or ())
         runs = grid.runs()
         fixed = sorted({name for name, _values in grid.values} & {"load", "chips"}) if network else []
@@ -132,6 +133,8 @@ def sweep(
         for _name, one in grid.policies:
             tell_strangers(screen, study, one)
         ground = Ground(study=study, block_s=duration_s(block, "block"))
+        if any(run.seed is not None for run in runs):
+            blocks_of(study.frame, ground.block_s)  # before workers start
         _sweep(screen, ground, grid, runs, out, Engine(engine, address, jobs or len(os.sched_getaffinity(0))))
 
 
@@ -181,7 +184,7 @@ def _sweep(screen: Screen, ground: "Ground", grid: "Grid", runs: "Sequence[Run]"
         except KeyboardInterrupt:
             left = _("interrupted: {count} of {total} runs are in {folder}; the same command goes on from there")
             screen.note(left.format(count=folder.count(), total=len(runs), folder=out))
-            raise
+            raise typer.Exit(INTERRUPTED) from None
         done = [folder.done[number] for number in sorted(folder.done)]
     failures.sort(key=lambda line: int(line["run"]))
     answer = Answer(runs=len(runs), summaries=summaries(done), lines=done, failed=failures)

@@ -11,6 +11,7 @@ from suanwang.replay.jobs import to_workload
 from suanwang.replay.measures import AGGREGATES, AWAY, attempts, outcome
 from suanwang.replay.network import Network
 from suanwang.replay.run import Progress, Run, replay
+from suanwang.replay.traces.trace import INPUT
 
 MEASURES = ("mean_wait_s", "median_wait_s", "p95_wait_s", "mean_turnaround_s", "mean_bounded_slowdown")
 
@@ -28,7 +29,8 @@ class Isolated:
 def run_on(
     network: Network, frame: pl.DataFrame, policy: Policy, epoch_s: int, progress: Progress = lambda _ended: None
 ) -> Run:
-    """All jobs on all pools: any job may go anywhere."""
+    """All jobs on all pools: any job may go anywhere. Raises InvalidInput: input to be fetched from no centre."""
+    _check_sources(network, frame)
     workload = to_workload(frame, network.pools, network.transfer)
     schedule = replay(network.pools, workload, policy, progress)
     return Run(
@@ -42,15 +44,27 @@ def run_on(
     )
 
 
+def _check_sources(network: Network, frame: pl.DataFrame) -> None:
+    """What lies nowhere would be fetched for nothing."""
+    if INPUT in frame.columns and network.transfer:
+        homes = frame.filter(pl.col(INPUT) > 0)["home"].unique().sort().to_list()
+        for home in homes:
+            _check_home(network, home)
+
+
+def _check_home(network: Network, home: str) -> None:
+    centres = sorted({pool.centre_id for pool in network.pools})
+    if home not in centres:
+        raise InvalidInput("home", home, f"a centre of the network: {', '.join(centres)}")
+
+
 def run_isolated(
     network: Network, frame: pl.DataFrame, policy: Policy, epoch_s: int, progress: Progress = lambda _ended: None
 ) -> Iterator[Isolated]:
     """Every centre with the jobs that were submitted there. Raises InvalidInput: a home that is no centre."""
-    centres = {pool.centre_id for pool in network.pools}
     homes = sorted(frame["home"].unique().to_list())
     for home in homes:
-        if home not in centres:
-            raise InvalidInput("home", home, f"a centre of the network: {', '.join(sorted(centres))}")
+        _check_home(network, home)
     before = 0
     for home in homes:
         alone = Network(

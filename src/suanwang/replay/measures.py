@@ -139,7 +139,7 @@ AGGREGATES = (
     pl.col("refused").count().alias("refused"),
     pl.col("waits_for").count().alias("unfinished"),
     pl.col("wait_s").mean().alias("mean_wait_s"),
-    pl.col("wait_s").quantile(0.5, "nearest").alias("median_wait_s"),
+    pl.col("wait_s").median().alias("median_wait_s"),
     pl.col("wait_s").quantile(0.95, "nearest").alias("p95_wait_s"),
     pl.col("turnaround_s").mean().alias("mean_turnaround_s"),
     pl.col("bounded_slowdown").mean().alias("mean_bounded_slowdown"),

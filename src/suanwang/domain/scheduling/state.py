@@ -188,7 +188,8 @@ class State:
         number = self._sizes.setdefault(key, len(self._sizes))
         if number == len(self._sizes) - 1:
             self.tables = self.tables._replace(sizes=grown(self.tables.sizes, 0, number + 1))
-            self.tables.sizes[number] = (*key, -1, 0)
+            self.tables.sizes[number] = -1
+            self.tables.sizes[number, : len(key)] = key
         return number
 
     def add_job(self, ask: Ask, attempt: int) -> Job:
@@ -207,7 +208,7 @@ class State:
                 brief=grown(t.brief, 0, slot + 1),
             )
         self.tables.scores[slot] = 0.0
-        self.tables.brief[slot] = (0, 0, self._size_number(ask))
+        self.tables.brief[slot] = (0, 0, self._size_number(ask), ask.walltime_s)
         self._arrivals += 1
         self.tables, branch = tenancy.branch_of(self.tenancy, self.tables, ask.tenant_id)
         self.tables.jobs[:, slot] = (

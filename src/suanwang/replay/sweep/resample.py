@@ -18,10 +18,7 @@ def resampled(frame: pl.DataFrame, seed: int, block_s: int) -> pl.DataFrame:
     What remains after the last whole block stays where it is. Ids get the number of their new block behind them.
     Raises InvalidInput: fewer than two whole blocks.
     """
-    first_s, last_s = frame.select(pl.col("submitted_s").min(), pl.col("submitted_s").max().alias("last")).row(0)
-    blocks = (last_s - first_s + 1) // block_s
-    if blocks < 2:
-        raise InvalidInput("block", block_s, f"at most half of the {last_s - first_s + 1} s of the log")
+    first_s, blocks = blocks_of(frame, block_s)
     drawn = np.random.default_rng(seed).integers(0, blocks, blocks)
     places = pl.DataFrame({"from": np.append(drawn, blocks), "to": np.arange(blocks + 1)})
     found = frame.with_columns(((pl.col("submitted_s") - first_s) // block_s).alias("from"))
@@ -30,6 +27,15 @@ def resampled(frame: pl.DataFrame, seed: int, block_s: int) -> pl.DataFrame:
         pl.concat_str(pl.col("job_id"), pl.lit("#"), pl.col("to")).alias("job_id"),
     )
     return moved.sort("submitted_s", maintain_order=True).select(frame.columns)
+
+
+def blocks_of(frame: pl.DataFrame, block_s: int) -> tuple[int, int]:
+    """The first submission, and how many whole blocks the log has. Raises InvalidInput: fewer than two."""
+    first_s, last_s = frame.select(pl.col("submitted_s").min(), pl.col("submitted_s").max().alias("last")).row(0)
+    blocks = (last_s - first_s + 1) // block_s
+    if blocks < 2:
+        raise InvalidInput("block", block_s, f"at most half of the {last_s - first_s + 1} s of the log")
+    return first_s, blocks
 
 
 def paced(frame: pl.DataFrame, pace: float) -> pl.DataFrame:

@@ -14,6 +14,8 @@ from suanwang.replay.traces.trace import MOST
 MAX_BYTES = 2**32
 """Of the text, unpacked."""
 GZIP_MAGIC = b"\x1f\x8b"
+FIRST_BYTES = 4_096
+"""In which a binary file shows itself."""
 LINE = "line"
 REST = "rest"
 """What a line has beyond its columns."""
@@ -78,7 +80,10 @@ def read_lines(path: Path, most_bytes: int | None = None) -> pl.Series:
 
     Raises InvalidInput.
     """
-    text = read_bytes(path, most_bytes).decode("utf-8", errors="replace")
+    content = read_bytes(path, most_bytes)
+    if b"\0" in content[:FIRST_BYTES]:
+        raise InvalidInput(path.name, "a binary file", "a log of lines of text")
+    text = content.decode("utf-8", errors="replace")
     if not text.strip():
         raise InvalidInput(path.name, "an empty file", "a log with at least one job")
     return pl.Series("text", text.split("\n")).str.strip_chars()

@@ -59,6 +59,10 @@ def read_parquet(path: Path, *, skip_bad: bool = False) -> Trace:
     bad_rows = int(bad.sum())
     if bad_rows and not skip_bad:
         _complain(path, frame, int(bad.arg_max() or 0))
+    twice = frame.filter(~bad)["job_id"].is_duplicated()
+    if twice.any():
+        job_id = frame.filter(~bad)["job_id"][int(twice.arg_max() or 0)]
+        raise InvalidInput(f"{path.name}, column job_id", job_id, "an id that only one job has")
     good = frame.filter(~bad).sort("submitted_s", maintain_order=True)
     if not len(good):
         raise InvalidInput(path.name, f"{len(frame)} rows, {bad_rows} of them bad", "a log with at least one good row")

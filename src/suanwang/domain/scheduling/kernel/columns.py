@@ -78,6 +78,8 @@ class SizeColumns(NamedTuple):
     """Pools whose own tenants go first."""
     owner_holds: int = 32
     """This pass: the holds up to this one, from `kept_holds` on, are of those who go first."""
+    eased: int = 33
+    """Passes begun and reservations given up: who could not start may since."""
 
 
 class PoolColumns(NamedTuple):
@@ -251,10 +253,13 @@ class BriefColumns(NamedTuple):
     """A bit for every pool to which it would go; 0 if that is not known in bits."""
     size: int = 2
     """Which of `sizes` it asks for; -1 if it has several variants."""
+    walltime_s: int = 3
 
 
 class SizeOfJob(NamedTuple):
-    """A demand that jobs share: per node, and nodes. `free`: the pools that have it free now, looked at in `seen`."""
+    """A demand that jobs share: per node, and nodes. `free`: the pools that have it free now, looked at in `seen`.
+    `barred` and on, for as many pools as there are bits: the least walltime that could not start there, since
+    `eased`."""
 
     chips: int = 0
     cpus: int = 1
@@ -263,6 +268,8 @@ class SizeOfJob(NamedTuple):
     nodes: int = 4
     seen: int = 5
     free: int = 6
+    eased: int = 7
+    barred: int = 8
 
 
 class RowColumns(NamedTuple):
@@ -523,7 +530,7 @@ class Tables(NamedTuple):
     brief: Array
     """[job, BRIEF]: row by row, since a pass looks at many jobs and little of each."""
     sizes: Array
-    """[size, ASKED]"""
+    """[size, ASKED and the other pools' `barred`]"""
     prices: Array
     """[row, pool] for the whole walltime."""
     codes: Array

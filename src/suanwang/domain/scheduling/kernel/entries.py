@@ -175,7 +175,7 @@ def plan(t: Tables, now_s: int, depth: int, ahead: int, first_fit: bool, stride:
     waiting, news, used, unheld = 0, 0, 0, -1
     for place in range(t.size[SIZE.queued]):
         job = t.queue[place]
-        if gated and t.brief[job, BRIEF.told] and not may_change(t, job, unheld if waiting < ahead else 0):
+        if gated and t.brief[job, BRIEF.told] and not may_change(t, job, unheld if waiting < ahead else 0, now_s):
             t.queue[waiting], waiting = job, waiting + 1
             continue
         if promises:

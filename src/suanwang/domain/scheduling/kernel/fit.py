@@ -108,6 +108,24 @@ def match(t: Tables, job: int, pool: int) -> None:
 
 
 @compiled
+def starts_now(t: Tables, pool: int, want: Want, num_nodes: int, walltime_s: int, now_s: int) -> bool:
+    """Whether enough nodes fit for the whole walltime, and nothing is overtaken that must not be."""
+    if after_windows(t, pool, now_s, walltime_s) != now_s or overtakes(t, pool, walltime_s, now_s):
+        return False
+    free, first_s = (
+        count_free(t, pool, want),
+        min(t.pools[POOL.first_hold_s, pool], t.pools[POOL.first_closure_s, pool]),
+    )
+    if free >= num_nodes and first_s < now_s + walltime_s:
+        node = t.pools[POOL.held, pool]
+        while node >= 0:
+            if free_from(t, node, want) == -NEVER:
+                free -= not fits(t, node, want, now_s, now_s + walltime_s, now_s)
+            node = t.nodes[NODE.held_next, node]
+    return free >= num_nodes
+
+
+@compiled
 def _search_start(
     t: Tables, pool: int, want: Want, num_nodes: int, walltime_s: int, not_before_s: int, now_s: int
 ) -> int:
@@ -117,17 +135,8 @@ def _search_start(
     windows are looked at one by one. Starts become possible at `now` and at an end: of a claim, a hold, a booking or a
     window, and nowhere else.
     """
-    if not_before_s <= now_s and after_windows(t, pool, now_s, walltime_s) == now_s:
-        free = 0 if overtakes(t, pool, walltime_s, now_s) else count_free(t, pool, want)
-        first_s = min(t.pools[POOL.first_hold_s, pool], t.pools[POOL.first_closure_s, pool])
-        if free >= num_nodes and first_s < now_s + walltime_s:
-            node = t.pools[POOL.held, pool]
-            while node >= 0:
-                if free_from(t, node, want) == -NEVER:
-                    free -= not fits(t, node, want, now_s, now_s + walltime_s, now_s)
-                node = t.nodes[NODE.held_next, node]
-        if free >= num_nodes:
-            return now_s
+    if not_before_s <= now_s and starts_now(t, pool, want, num_nodes, walltime_s, now_s):
+        return now_s
     count, first = t.pools[POOL.nodes, pool], profile(t, pool, want)
     start_s = max(t.times[first + num_nodes - 1], now_s + 1, not_before_s)
     start_s = after_windows(t, pool, start_s, walltime_s)

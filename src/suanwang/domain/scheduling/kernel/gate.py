@@ -1,7 +1,8 @@
 """Which waiting jobs a pass can go by.
 
 A job that was told it waits is looked at again only if a pool to which it would go has enough free nodes now,
-reservations aside, or a reservation to give. To look at more jobs than needed changes nothing but the time it takes.
+beside the reservations, or a reservation to give. To look at more jobs than needed changes nothing but the time it
+takes.
 """
 # mypy: warn-return-any=False
 # An element of a table is an integer, which the types of arrays do not tell.
@@ -17,10 +18,12 @@ from suanwang.domain.scheduling.kernel.columns import (
     POOL,
     ROW,
     SIZE,
+    Array,
     Tables,
     Want,
 )
 from suanwang.domain.scheduling.kernel.compiling import compiled
+from suanwang.domain.scheduling.kernel.fit import starts_now
 from suanwang.domain.scheduling.kernel.profile import has_free
 
 
@@ -67,23 +70,49 @@ def without(bits: int, pool: int) -> int:
 
 
 @compiled
+def _want(asked: Array) -> Want:
+    return Want(asked[ASKED.chips], asked[ASKED.cpus], asked[ASKED.milli], asked[ASKED.memory_mib], NO_BOOKING)
+
+
+@compiled
 def _free_in_bits(t: Tables, size: int) -> int:
     """Pools that have so much free, as of the last placement."""
     asked = t.sizes[size]
     if asked[ASKED.seen] != t.size[SIZE.moves]:
         bits = 0
-        want = Want(asked[ASKED.chips], asked[ASKED.cpus], asked[ASKED.milli], asked[ASKED.memory_mib], NO_BOOKING)
         for pool in range(min(t.size[SIZE.pools], MAX_POOLS_IN_BITS)):
-            if has_free(t, pool, want, asked[ASKED.nodes]):
+            if has_free(t, pool, _want(asked), asked[ASKED.nodes]):
                 bits |= 1 << pool
         asked[ASKED.seen], asked[ASKED.free] = t.size[SIZE.moves], bits
     return asked[ASKED.free]
 
 
 @compiled
-def may_change(t: Tables, job: int, unheld: int) -> bool:
-    """`unheld`: the pools that have a reservation to give."""
-    where = t.brief[job, BRIEF.where]
-    if where == 0 or where & unheld:
+def _could_start(t: Tables, size: int, pool: int, walltime_s: int, now_s: int) -> bool:
+    """Beside the reservations. In a pass there is ever less room: what could not start before need not be asked again,
+    nor what takes longer."""
+    asked = t.sizes[size]
+    if asked[ASKED.eased] != t.size[SIZE.eased]:
+        asked[ASKED.eased] = t.size[SIZE.eased]
+        asked[ASKED.barred :] = NEVER
+    if walltime_s >= asked[ASKED.barred + pool]:
+        return False
+    if starts_now(t, pool, _want(asked), asked[ASKED.nodes], walltime_s, now_s):
         return True
-    return where & _free_in_bits(t, t.brief[job, BRIEF.size]) != 0
+    asked[ASKED.barred + pool] = walltime_s
+    return False
+
+
+@compiled
+def may_change(t: Tables, job: int, unheld: int, now_s: int) -> bool:
+    """`unheld`: the pools that have a reservation to give."""
+    brief = t.brief[job]
+    if brief[BRIEF.where] == 0 or brief[BRIEF.where] & unheld:
+        return True
+    free, pool = brief[BRIEF.where] & _free_in_bits(t, brief[BRIEF.size]), 0
+    while free:
+        if free & 1 and _could_start(t, brief[BRIEF.size], pool, brief[BRIEF.walltime_s], now_s):
+            return True
+        free >>= 1
+        pool += 1
+    return False

@@ -21,6 +21,7 @@ from suanwang.domain.scheduling.kernel.shares import NO_LABEL, find_label, free_
 def open_pass(t: Tables) -> None:
     t.size[SIZE.holds] = t.size[SIZE.kept_holds] = t.size[SIZE.preempted] = 0
     t.size[SIZE.passes] += 1
+    t.size[SIZE.eased] += 1
     for pool in range(t.size[SIZE.pools]):
         t.pools[POOL.held, pool] = -1
         t.pools[POOL.first_hold_s, pool] = t.pools[POOL.first_closure_s, pool] = NEVER

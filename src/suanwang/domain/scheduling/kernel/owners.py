@@ -56,6 +56,7 @@ def give_up_holds(t: Tables, job: int) -> None:
     """Its turn has come."""
     if t.jobs[JOB.owner, job] < 0 or t.size[SIZE.owned_pools] == 0:
         return
+    t.size[SIZE.eased] += 1
     for hold in range(t.size[SIZE.kept_holds], t.size[SIZE.owner_holds]):
         if t.holds[HOLD.job, hold] == job:
             t.holds[HOLD.end_s, hold] = t.holds[HOLD.start_s, hold]
