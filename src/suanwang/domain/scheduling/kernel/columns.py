@@ -9,6 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.domain.scheduling.kernel.addresses import by_address
+
 Array = npt.NDArray[np.int64]
 
 NEVER = 2**62
@@ -506,6 +508,7 @@ BRANCH, LIMIT, PROMISE, PREEMPTED = BranchColumns(), LimitColumns(), PromiseColu
 FACTOR = FactorColumns()
 
 
+@by_address
 class Tables(NamedTuple):
     """All columns of one state. Everything after `queue` is derived, or of one pass only."""
 

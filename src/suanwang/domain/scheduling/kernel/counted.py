@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.domain.scheduling.kernel.addresses import by_address
+
 from suanwang.domain.scheduling.kernel.codes import BACKFILL, OBJECTIVE
 from suanwang.domain.scheduling.kernel.columns import NEVER, Array
 from suanwang.domain.scheduling.kernel.compiling import compiled
@@ -66,6 +68,7 @@ class CountedPool(NamedTuple):
 CLOCK, CJOB, CPOOL = ClockColumns(), CountedJob(), CountedPool()
 
 
+@by_address
 class Counted(NamedTuple):
     """All memory of one run."""
 

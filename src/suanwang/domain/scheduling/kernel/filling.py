@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from suanwang.domain.scheduling.kernel.addresses import by_address
+
 from suanwang.domain.scheduling.kernel.bits import first_chip
 from suanwang.domain.scheduling.kernel.codes import PLACEMENT
 from suanwang.domain.scheduling.kernel.columns import (
@@ -47,6 +49,7 @@ class Kinds(NamedTuple):
     memory_mib: int = 4
 
 
+@by_address
 class Board(NamedTuple):
     """Scores and what they need to be kept. Places are nodes in the order that breaks ties."""
 
