@@ -188,8 +188,7 @@ class State:
         number = self._sizes.setdefault(key, len(self._sizes))
         if number == len(self._sizes) - 1:
             self.tables = self.tables._replace(sizes=grown(self.tables.sizes, 0, number + 1))
-            self.tables.sizes[number] = -1
-            self.tables.sizes[number, : len(key)] = key
+            self.tables.sizes[number] = (*key, *(-1,) * (self.tables.sizes.shape[1] - len(key)))
         return number
 
     def add_job(self, ask: Ask, attempt: int) -> Job:

@@ -3,6 +3,8 @@
 columns     what the tables hold
 codes       what numbers in them mean
 compiling   how functions are compiled and kept
+linking     parts become one piece of code with their entry
+addresses   tables are handed over in one word
 bits        sets of nodes and of chips
 shares      which chip has room for a share, now and later
 fragments   what is free and of no use to typical jobs

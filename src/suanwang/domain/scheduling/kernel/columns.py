@@ -467,8 +467,7 @@ CLOSURE, WINDOW, BOOKING, CABINET = ClosureColumns(), WindowColumns(), BookingCo
 OP, ANSWER, OUTLOOK = OpColumns(), AnswerColumns(), OutlookColumns()
 
 
-# As an argument, a plain number would have the compiler make one more copy of whatever is called.
-NO_BOOKING: int = np.int64(-1)  # type: ignore[assignment]  # a whole number all the same
+NO_BOOKING = -1
 
 
 class Want(NamedTuple):

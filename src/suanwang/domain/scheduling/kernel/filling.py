@@ -15,7 +15,6 @@ import numpy as np
 import numpy.typing as npt
 
 from suanwang.domain.scheduling.kernel.addresses import by_address
-
 from suanwang.domain.scheduling.kernel.bits import first_chip
 from suanwang.domain.scheduling.kernel.codes import PLACEMENT
 from suanwang.domain.scheduling.kernel.columns import (

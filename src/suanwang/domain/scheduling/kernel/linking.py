@@ -10,10 +10,8 @@ inlined or dropped.
 from typing import Any
 
 from llvmlite.binding import Linkage
-from numba import types
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
-from numba.core.dispatcher import Dispatcher
 
 
 class _Part(JITCodeLibrary):  # type: ignore[misc]
@@ -24,12 +22,11 @@ class _Part(JITCodeLibrary):  # type: ignore[misc]
         self._finalized = True
 
     def _get_module_for_linking(self) -> Any:
-        if self._shared_module is None:
-            self._shared_module = self._final_module
-            for function in self._shared_module.functions:
-                if not function.is_declaration and function.linkage == Linkage.external:
-                    function.linkage = "linkonce_odr"
-        return self._shared_module
+        """Not of one's own: several entries may want it, and each copies what it links."""
+        for function in self._final_module.functions:
+            if not function.is_declaration and function.linkage == Linkage.external:
+                function.linkage = "linkonce_odr"
+        return self._final_module
 
     def get_pointer_to_function(self, name: str) -> int:
         """None: it is nowhere yet."""
@@ -55,13 +52,13 @@ class _Entry(JITCodeLibrary):  # type: ignore[misc]
                 self.add_linking_library(called)
 
     def finalize(self) -> None:
-        self._own = {function.name for function in self._final_module.functions}
+        self._own = {function.name for function in self._final_module.functions if not function.is_declaration}
         super().finalize()
 
     def _optimize_final_module(self) -> None:
         for function in self._final_module.functions:
             if not function.is_declaration and function.name not in self._own:
-                function.linkage = "internal"
+                function.linkage = "private"
         super()._optimize_final_module()
 
 
