@@ -69,11 +69,14 @@ from suanwang.wire import (
     ProductLine,
     ProgrammeLine,
     Proofs,
+    Proposal,
     Quote,
     Receipt,
     RefundLine,
+    Rejection,
     SealLine,
     Settlement,
+    SettlementBatch,
     Statement,
     Submission,
     Submitted,
@@ -292,6 +295,27 @@ class Client:
 
     async def settle(self, *, key: str | None = None) -> Settlement:
         return await self._post("/v1/settlements", None, Settlement, key=key)
+
+    async def propose_settlement(self, period: str, *, key: str | None = None) -> Proposal:
+        return await self._post(f"/v1/periods/{_path(period)}/settlements", None, Proposal, key=key)
+
+    async def settlements(self, period: str | None = None, *, lines: bool = False) -> list[SettlementBatch]:
+        """The oldest first; with or without their lines."""
+        asked = {"lines": str(lines).lower()} | ({"period": period} if period else {})
+        return await self._get("/v1/settlements", list[SettlementBatch], asked)
+
+    async def settlement(self, batch_id: str) -> SettlementBatch:
+        return await self._get(f"/v1/settlements/{_path(batch_id)}", SettlementBatch)
+
+    async def approve_settlement(self, batch_id: str, *, key: str | None = None) -> SettlementBatch:
+        return await self._post(f"/v1/settlements/{_path(batch_id)}/approve", None, SettlementBatch, key=key)
+
+    async def reject_settlement(self, batch_id: str, reason: str, *, key: str | None = None) -> SettlementBatch:
+        new = Rejection(reason=reason)
+        return await self._post(f"/v1/settlements/{_path(batch_id)}/reject", new, SettlementBatch, key=key)
+
+    async def pay_settlement(self, batch_id: str, *, key: str | None = None) -> SettlementBatch:
+        return await self._post(f"/v1/settlements/{_path(batch_id)}/pay", None, SettlementBatch, key=key)
 
     async def periods(self) -> list[PeriodLine]:
         """The closed ones in their order, and the next, which is open."""

@@ -56,6 +56,9 @@ INVOICE_DETAIL = (
     *("InvoiceIssuerName", "PaymentDueDate", "PaymentTerms"),
 )
 
+FILES = frozenset({"cost-and-usage.csv", "contract-commitment.csv", "billing-period.csv", "invoice-detail.csv"})
+"""All that an export may have."""
+
 Cells = dict[str, str]
 
 

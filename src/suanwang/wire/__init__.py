@@ -47,6 +47,14 @@ from suanwang.wire.network import (
 )
 from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
 from suanwang.wire.request import Health, Reason, Request
+from suanwang.wire.settlement import (
+    HeldBack,
+    Proposal,
+    Rejection,
+    SettlementBatch,
+    SettlementLine,
+    SettlementStep,
+)
 from suanwang.wire.statement import (
     Bill,
     BilledVoucher,
@@ -91,6 +99,7 @@ __all__ = [
     "GivenUp",
     "GivingUp",
     "Health",
+    "HeldBack",
     "Identity",
     "IssuedToken",
     "JobLine",
@@ -126,14 +135,19 @@ __all__ = [
     "ProgrammeLine",
     "Proof",
     "Proofs",
+    "Proposal",
     "Quote",
     "QuoteLine",
     "Reason",
     "Receipt",
     "RefundLine",
+    "Rejection",
     "Request",
     "SealLine",
     "Settlement",
+    "SettlementBatch",
+    "SettlementLine",
+    "SettlementStep",
     "Statement",
     "StatementLine",
     "Submission",

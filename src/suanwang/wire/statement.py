@@ -56,6 +56,10 @@ class StatementLine:
     reason: str = ""
     corrects_earlier: bool = False
     """A refund of what was charged in a period that was closed before."""
+    corrects: tuple[str, ...] = ()
+    """Of a refund: the keys of the lines that it is about, with the month that each was billed in."""
+    dispute: int | None = None
+    """Of a charge: the dispute that is open on it, which keeps it out of the settlement. Of a refund: the one it answers."""
 
 
 class NewDispute(Request, frozen=True, kw_only=True):
