@@ -292,7 +292,9 @@ _MORE_ERRORS = {
     "PERIOD_NOT_NEXT": (mark("periods are closed one after the other: the next one is {next}, not {period}"),),
     "PERIOD_NOT_CLOSED": (mark("period {period} is not closed: a batch is of a closed month"),),
     "TAKES_BATCHES": (
-        mark("months are closed here, so a payment takes two people: `suanwang settlement propose`, and another approves"),
+        mark(
+            "months are closed here, so a payment takes two people: `suanwang settlement propose`, and another approves"
+        ),
     ),
     "NO_BATCH": (mark("there is no batch {batch}"),),
     "BATCH_NOT_IN_TURN": (mark("batch {batch} is {state}: this is not its turn"),),

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 settlement_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 PROPOSE_HELP = with_examples(
-    _("Make the batches of a closed month: one per centre, one per tenant that a programme reimburses (administrator)."),
+    _(
+        "Make the batches of a closed month: one per centre, one per tenant that is reimbursed (administrator)."
+    ),
     "suanwang settlement propose --period 2026-11 --key propose-2026-11",
 )
 LIST_HELP = with_examples(
@@ -29,7 +31,8 @@ SHOW_HELP = with_examples(
     "suanwang settlement show S-2026-11-east",
 )
 APPROVE_HELP = with_examples(
-    _("Approve batches that another administrator proposed."), "suanwang settlement approve S-2026-11-east R-2026-11-acme"
+    _("Approve batches that another administrator proposed."),
+    "suanwang settlement approve S-2026-11-east R-2026-11-acme",
 )
 REJECT_HELP = with_examples(
     _("Reject a batch that is not paid (administrator): its lines are free for the next proposal."),
@@ -106,11 +109,11 @@ def batch_table(found: "list[SettlementBatch]") -> "RenderableType":
 
 def borne_by(batch: "SettlementBatch") -> str:
     """Each programme with its funders, or alone."""
-    return "; ".join(
-        f"{programme} "
-        + (", ".join(f"{level} {money(part)}" for level, part in batch.funders.get(programme, {}).items()) or money(fen))
-        for programme, fen in sorted(batch.voucher_fen.items())
-    ) or NOTHING  # fmt: skip
+    found = []
+    for programme, fen in sorted(batch.voucher_fen.items()):
+        levels = batch.funders.get(programme, {})
+        found.append(f"{programme} {', '.join(f'{level} {money(part)}' for level, part in levels.items()) or money(fen)}")
+    return "; ".join(found) or NOTHING
 
 
 def proposal_view(found: "Proposal") -> "RenderableType":
@@ -128,9 +131,7 @@ def held_table(found: "list[HeldBack]") -> "RenderableType":
         disputes = ", ".join(map(str, one.disputes))
         why = _("disputed ({disputes})").format(disputes=disputes) if disputes else _("less than nothing, so it waits")
         source = one.programme_id or _("tenants")
-        made.add_row(
-            plain(one.payee), word(one.kind), plain(source), str(one.line_count), money(one.amount_fen), why
-        )
+        made.add_row(plain(one.payee), word(one.kind), plain(source), str(one.line_count), money(one.amount_fen), why)
     return made
 
 

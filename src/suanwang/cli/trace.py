@@ -39,7 +39,8 @@ def trace(
         ),
     ],
     folder: Annotated[
-        Path | None, typer.Option("--in", metavar="DIR", help=_("What `suanwang export audit` wrote, in place of a hub."))
+        Path | None,
+        typer.Option("--in", metavar="DIR", help=_("What `suanwang export audit` wrote, in place of a hub.")),
     ] = None,
     profile: ProfileOption = None,
     json: JsonOption = False,
@@ -79,7 +80,7 @@ def show_trail(screen: Screen, book: Iterable[str], batches: "list[SettlementBat
     if found is None:
         if not opened.wrong:
             raise NotFound(f"nothing in the book is about {reference}", code="NOTHING_TO_TRACE", reference=reference)
-        found = Trail(reference, [], [], 0, opened.seals, opened.wrong)
+        found = Trail(reference, [], [], {}, opened.seals, opened.wrong)
     trail = found
     screen.show({**_answer(trail), "holds": trail.holds}, lambda: trail_view(trail))
     if not trail.holds:
@@ -102,12 +103,14 @@ def trail_view(found: "Trail") -> "RenderableType":
         made.add_row(
             instant(step.at_s), word(step.kind), *accounts, money(step.amount_fen), plain(step.batch or NOTHING)
         )
-    rows = [(_("owed and not paid yet"), money(found.open_fen)), (_("seals"), str(found.seals))]
+    owed = "\n".join(f"{account} {money(fen)}" for account, fen in found.open_fen.items())
+    rows = [(_("owed and not paid yet"), owed or NOTHING), (_("seals"), str(found.seals))]
     if found.holds:
         told: RenderableType = _("✓ the book is as it was sealed, and every batch and payment is what its lines say")
     else:
-        told = table(_("✗ this does not fit together"), (_("what is wrong"),), wrap=(_("what is wrong"),))
+        wrong = table(_("✗ this does not fit together"), (_("what is wrong"),), wrap=(_("what is wrong"),))
         for one in found.wrong:
-            told.add_row(plain(say_code(one.code, one.facts)))  # type: ignore[attr-defined]  # it is a table here
+            wrong.add_row(plain(say_code(one.code, one.facts)))
+        told = wrong
     parts = [made, *([batch_table(found.batches)] if found.batches else []), pairs(rows), told]
     return Group(*parts)

@@ -45,7 +45,9 @@ async def settle(db: Database, actor: Actor, call: Call, now_s: int, zone: str =
         await ledger.lock_settlement(tx)
         await closed_periods.lock(tx)
         if await closed_periods.periods(tx):
-            raise Conflict("months are closed here: propose batches, and let another approve them", code="TAKES_BATCHES")
+            raise Conflict(
+                "months are closed here: propose batches, and let another approve them", code="TAKES_BATCHES"
+            )
         month = periods.name_at(now_s, zone)
         found = gather(await settlements.open_entries(tx, ALL_TIME_S, EVERY_SEAL))
         made = await settlement.insert(tx, actor, found, month, now_s, at_once=True)

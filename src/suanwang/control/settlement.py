@@ -10,14 +10,13 @@ from uuid import UUID
 from suanwang.control import period as periods
 from suanwang.control.refund import read_reason
 from suanwang.domain import movements
-from suanwang.domain.ledger import CASH, Transaction
+from suanwang.domain.ledger import CASH
 from suanwang.domain.settlement import (
     APPROVED,
     CENTRE,
     NEXT,
     PAID,
     REJECTED,
-    Entry,
     Gathered,
     HeldEntries,
     amounts_fen,
@@ -60,9 +59,7 @@ async def propose(db: Database, actor: Actor, period: str, zone: str, call: Call
     return proposal
 
 
-async def insert(
-    tx: Connection, actor: Actor, found: Gathered, period: str, now_s: int, *, at_once: bool
-) -> list[str]:
+async def insert(tx: Connection, actor: Actor, found: Gathered, period: str, now_s: int, *, at_once: bool) -> list[str]:
     """Within a flow that holds the lock; returns the ids of the batches."""
     made = []
     for (kind, payee), lines in found.batches.items():
@@ -89,7 +86,7 @@ async def insert(
 
 
 async def _shares(tx: Connection, amounts: dict[str, int]) -> list[Share]:
-    """What each funder owes, by the rules of now: split once for the whole batch, so that no fen is lost in its lines."""
+    """What each funder owes: split once for the whole batch, so that no fen is lost in its lines."""
     made = []
     for asset, fen in amounts.items():
         programme_id = programme_of_asset(asset)
@@ -125,9 +122,7 @@ async def pay(db: Database, actor: Actor, reference: str, call: Call, now_s: int
         return await _step(tx, actor, batch, PAID, "", transaction, call, now_s)
 
 
-async def reject(
-    db: Database, actor: Actor, reference: str, new: Rejection, call: Call, now_s: int
-) -> SettlementBatch:
+async def reject(db: Database, actor: Actor, reference: str, new: Rejection, call: Call, now_s: int) -> SettlementBatch:
     """Its lines are free for the next batch. Raises NotFound, InvalidInput (reason), Conflict (state)."""
     reason = read_reason(new.reason)
     async with db.transaction() as tx:
@@ -140,14 +135,14 @@ async def reject(
 
 async def post_payment(tx: Connection, actor: Actor, batch: SettlementBatch, now_s: int) -> UUID | None:
     """Posts the payment of a batch; None if its lines come to nothing. The same batch again is the same payment."""
+    paid = (batch.id, now_s, actor.token_id, batch.lines_sha256)
     if batch.kind == CENTRE:
         amounts = {f"{CASH}@{programme_id}": fen for programme_id, fen in batch.voucher_fen.items()}
         if batch.cash_fen:
             amounts[CASH] = batch.cash_fen
-        movement = movements.pay_centre
+        transaction = movements.pay_centre(batch.payee, amounts, *paid)
     else:
-        amounts, movement = batch.voucher_fen, movements.pay_tenant
-    transaction: Transaction = movement(batch.payee, amounts, batch.id, now_s, actor.token_id, batch.lines_sha256)
+        transaction = movements.pay_tenant(batch.payee, batch.voucher_fen, *paid)
     await post(tx, [transaction], now_s)
     return transaction.id if transaction.transfers else None
 
@@ -231,9 +226,7 @@ async def _batches(tx: Connection, rows: list[Row], *, with_lines: bool) -> list
     }
     for row in await settlements.steps(tx, ids):
         paid = str(row["transaction_id"]) if row["transaction_id"] else None
-        steps[row["settlement_id"]].append(
-            SettlementStep(row["state"], row["actor"], row["at_s"], row["reason"], paid)
-        )
+        steps[row["settlement_id"]].append(SettlementStep(row["state"], row["actor"], row["at_s"], row["reason"], paid))
     lines: dict[str, list[SettlementLine]] = {}
     for row in await settlements.lines(tx, ids) if with_lines else ():
         lines.setdefault(row["settlement_id"], []).append(_line(row))
@@ -281,6 +274,4 @@ def _line(row: Row) -> SettlementLine:
 
 
 def _held_back(one: HeldEntries) -> HeldBack:
-    return HeldBack(
-        one.kind, one.payee, programme_of_asset(one.asset), one.amount_fen, one.lines, one.disputes
-    )
+    return HeldBack(one.kind, one.payee, programme_of_asset(one.asset), one.amount_fen, one.lines, one.disputes)

@@ -92,7 +92,9 @@ async def _lines(
 ) -> list[tuple[str, StatementLine]]:
     """(tenant, line): charges of jobs, those of orders, then refunds."""
     charged = [(row["tenant_id"], _charge(of, row)) for row in await periods.charges(tx, span, tenant_id, centre_ids)]
-    given = [(row["tenant_id"], _refund(row)) for row in await periods.refunds(tx, span, tenant_id, centre_ids, of.name)]
+    given = [
+        (row["tenant_id"], _refund(row)) for row in await periods.refunds(tx, span, tenant_id, centre_ids, of.name)
+    ]
     ordered = [(row["tenant_id"], _order(of, row)) for row in await periods.orders(tx, span, tenant_id, centre_ids)]
     return charged + ordered + given
 

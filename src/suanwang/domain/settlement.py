@@ -40,7 +40,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class HeldEntries:
-    """What stays out of a batch, of one account: for disputes that are open, or because it comes to less than nothing."""
+    """What stays out of a batch, of one account: for open disputes, or because it comes to less than nothing."""
 
     kind: str
     payee: str

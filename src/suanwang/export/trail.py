@@ -1,4 +1,4 @@
-"""A fen followed through an exported folder, without the network: budget, voucher, hold, charge, batch, centre; and back.
+"""A fen followed through an exported folder: budget, voucher, hold, charge, batch, centre; and back.
 
 The sealed book says what moved; the batches say which of it was paid together. A payment in the book names the hash of
 its batch's lines, so what it was for is as fixed as the book. What does not fit is told, wherever in the folder it is.
@@ -42,8 +42,8 @@ class Trail:
     steps: list[TrailStep]
     batches: list[SettlementBatch]
     """Without their lines."""
-    open_fen: int
-    """Of these steps: owed, and in no batch that is paid."""
+    open_fen: dict[str, int]
+    """Account of a payee -> what these steps owe it, or are owed, and no batch has paid."""
     seals: int
     wrong: list[Wrong]
 
@@ -115,9 +115,7 @@ def _take(folder: Folder, one: SealedTransaction) -> None:
 
 
 def _moved_fen(one: SealedTransaction, account: str) -> int:
-    return sum(
-        amount * ((credit == account) - (debit == account)) for debit, credit, amount in one.transfers
-    )
+    return sum(amount * ((credit == account) - (debit == account)) for debit, credit, amount in one.transfers)
 
 
 def _check_lines(folder: Folder, batch: SettlementBatch) -> None:
@@ -211,7 +209,7 @@ def _begin(folder: Folder, reference: str) -> tuple[str | None, list[str]]:
 
 
 def _upstream(folder: Folder, wanted: set[str]) -> None:
-    """From where each took its value, back to the budget or to what the tenant paid in; of a correction, the charges."""
+    """From where each took its value, back to the budget or what the tenant paid in; of a correction, the charges."""
     waiting = list(wanted)
     while waiting:
         one = folder.transactions[waiting.pop()]
@@ -238,13 +236,15 @@ def _steps(folder: Folder, one: SealedTransaction) -> Iterator[TrailStep]:
         yield TrailStep(one.id, one.effective_s, one.kind, debit, credit, amount, batch)
 
 
-def _open_fen(folder: Folder, steps: list[TrailStep]) -> int:
-    """Owed by these steps and not paid yet."""
-    return sum(
-        step.amount_fen * (step.target.startswith(OWED) - step.source.startswith(OWED))
-        for step in steps
-        if step.kind not in PAYMENTS and (step.batch is None or folder.batches[step.batch].state != PAID)
-    )
+def _open_fen(folder: Folder, steps: list[TrailStep]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for step in steps:
+        if step.kind in PAYMENTS or (step.batch is not None and folder.batches[step.batch].state == PAID):
+            continue
+        for account, fen in ((step.target, step.amount_fen), (step.source, -step.amount_fen)):
+            if account.startswith(OWED):
+                found[account] = found.get(account, 0) + fen
+    return {account: fen for account, fen in sorted(found.items()) if fen}
 
 
 def _without_lines(batch: SettlementBatch) -> SettlementBatch:

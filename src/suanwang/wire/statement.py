@@ -59,7 +59,7 @@ class StatementLine:
     corrects: tuple[str, ...] = ()
     """Of a refund: the keys of the lines that it is about, with the month that each was billed in."""
     dispute: int | None = None
-    """Of a charge: the dispute that is open on it, which keeps it out of the settlement. Of a refund: the one it answers."""
+    """Of a charge: the one that is open on it, and keeps it out of the settlement. Of a refund: the one it answers."""
 
 
 class NewDispute(Request, frozen=True, kw_only=True):

@@ -290,9 +290,9 @@ def rules_sha256(programme: Programme) -> str:
 def co_funding_split(programme: Programme, amount_fen: int) -> tuple[tuple[str, int], ...]:
     """Who pays how much of an amount, by level; empty if one body pays all.
 
-    Method of the largest remainder: every level pays its share rounded down, and each fen that is left goes to the level
-    that rounding took most from; of equal ones to the one that the rules name first. The parts are always the whole. What
-    is given back is split like what is paid.
+    Method of the largest remainder: every level pays its share rounded down, and each fen that is left goes to the
+    level that rounding took most from; of equal ones to the one that the rules name first. The parts are always the
+    whole. What is given back is split like what is paid.
     """
     funders = programme.budget.co_funding
     if amount_fen < 0:
