@@ -86,6 +86,8 @@ async def test_a_closed_month_and_the_one_that_corrects_it_are_accepted(net: Sma
     classes = [(row["ChargeCategory"], row["BilledCost"], row["ChargeClass"]) for row in found["cost-and-usage"]]
     assert classes == [("Usage", "10.01", ""), ("Credit", "-5.00", ""), ("Usage", "-0.01", "")]
     assert found["billing-period"][0]["BillingPeriodStatus"] == "Closed"
+    charge, _, correction = found["cost-and-usage"]
+    assert correction["x_CorrectionOf"] == correction["x_Corrects"] == charge["x_ChargeKey"]
 
     await give_back(net, job, 500)
     bill = await bill_of(net, "2023-12")
@@ -95,6 +97,8 @@ async def test_a_closed_month_and_the_one_that_corrects_it_are_accepted(net: Sma
     assert_adds_up(found, bill)
     classes = [(row["ChargeCategory"], row["BilledCost"], row["ChargeClass"]) for row in found["cost-and-usage"]]
     assert classes == [("Usage", "-5.00", "Correction"), ("Credit", "2.50", "Correction")]
+    later = found["cost-and-usage"][0]
+    assert (later["x_CorrectionOf"], later["x_Corrects"]) == ("", charge["x_ChargeKey"])
     assert (await period.close(net.db, ADMIN, "2023-12", ZONE, net.call(ADMIN), at_s("2024-01-01"))).refunded_fen == 500
 
 

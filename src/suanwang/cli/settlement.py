@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
 settlement_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 PROPOSE_HELP = with_examples(
-    _(
-        "Make the batches of a closed month: one per centre, one per tenant that is reimbursed (administrator)."
-    ),
+    _("Make the batches of a closed month: one per centre, one per tenant that is reimbursed (administrator)."),
     "suanwang settlement propose --period 2026-11 --key propose-2026-11",
 )
 LIST_HELP = with_examples(
@@ -112,7 +110,9 @@ def borne_by(batch: "SettlementBatch") -> str:
     found = []
     for programme, fen in sorted(batch.voucher_fen.items()):
         levels = batch.funders.get(programme, {})
-        found.append(f"{programme} {', '.join(f'{level} {money(part)}' for level, part in levels.items()) or money(fen)}")
+        found.append(
+            f"{programme} {', '.join(f'{level} {money(part)}' for level, part in levels.items()) or money(fen)}"
+        )
     return "; ".join(found) or NOTHING
 
 
