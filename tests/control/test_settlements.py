@@ -7,7 +7,7 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from suanwang.control import settle, settlement, voucher
+from suanwang.control import seal, settle, settlement, voucher
 from suanwang.control.network import NETWORK_ID
 from suanwang.control.prove import prove
 from suanwang.domain import movements
@@ -482,6 +482,7 @@ async def test_a_free_pool_is_on_the_statement(net: SmallNetwork) -> None:
     await net.turn()
     await net.submit(tenant, job_spec(walltime_s=3_600))
     await net.turn()
+    await seal.seal_all(net.db, net.now_s)  # nothing of the book happens after this
     await net.turn(1_800)
     await close_november(net)
     (line,) = (await tenant_statement(net, NOVEMBER)).lines

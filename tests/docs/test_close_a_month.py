@@ -132,10 +132,8 @@ async def run(net: SmallNetwork, tenant: Actor, name: str) -> None:
 def told_on(page: str) -> list[tuple[str, ...]]:
     """The rows of the table of transfers."""
     text = (ROOT / page).read_text("utf-8").partition("| what | from | to |")[2]
-    rows = [
-        tuple(cell.strip() for cell in row)
-        for row in re.findall(r"^\|(.*)\|(.*)\|(.*)\|(.*)\|(.*)\|$", text, re.MULTILINE)
-    ]
+    found = re.findall(r"^\|(.*)\|(.*)\|(.*)\|(.*)\|(.*)\|$", text, re.MULTILINE)
+    rows = [tuple(cell.strip() for cell in row) for row in found]
     return [row for row in rows if "---" not in row[0]]
 
 

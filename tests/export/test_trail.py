@@ -39,7 +39,7 @@ class Exported:
 
 
 async def exported(net: SmallNetwork, flow: str) -> Exported:
-    """November is paid, one batch of it rejected on the way; December has a correction and a further job, and is open."""
+    """November is paid, one batch of it rejected on the way; December has a correction and a job, and is open."""
     tenant, job = await charged(net, flow)
     await net.offer("east", products=(TOKENS,))
     shop = Shop(net, tenant)

@@ -150,7 +150,10 @@ async def post_payment(tx: Connection, actor: Actor, batch: SettlementBatch, now
 async def _locked(tx: Connection, reference: str, wanted: str) -> SettlementBatch:
     """Raises NotFound, Conflict if the batch cannot become what is wanted."""
     await ledger.lock_settlement(tx)
-    batch = await find(tx, reference, None)
+    found = await read(tx, batch_ids=[reference])
+    if not found:
+        raise NotFound(f"no batch {reference}", code="NO_BATCH", batch=reference)
+    (batch,) = found
     if wanted not in NEXT.get(batch.state, ()):
         raise Conflict(
             f"batch {batch.id} is {batch.state}", code="BATCH_NOT_IN_TURN", batch=batch.id, state=batch.state

@@ -119,7 +119,7 @@ class Statement:
 class Earning:
     """What a centre has of one asset: cash, or the money of one programme.
 
-    `split`: by the level of government, if its rules share the programme's cost; an odd fen is the first level's.
+    `split`: by the level of government, if its rules share the programme's cost (method of the largest remainder).
     """
 
     programme_id: str | None

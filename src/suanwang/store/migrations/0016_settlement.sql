@@ -121,16 +121,21 @@ select t.id, d.number from dispute d left join dispute_answer w on w.dispute_id 
 join ledger_transaction t on t.subject = d.job_id::text and t.kind = 'redeem' where w.dispute_id is null;
 grant select on disputed to suanwang_app;
 
--- Use that cost nothing has no transaction whose seal would say in which month it is; its own database transaction does.
--- Rows of before have none: those count by their time.
+-- Use that cost nothing has no transaction whose seal would say in which month it is. Its own database transaction does:
+-- what was over when a month was closed is in it, if its time is. Rows of before have none and count by their time.
 alter table charge add column xid xid8;
 alter table charge alter column xid set default pg_current_xact_id();
 alter table order_charge add column xid xid8;
 alter table order_charge alter column xid set default pg_current_xact_id();
+alter table period add column horizon xid8;
+alter table period alter column horizon set default pg_snapshot_xmin(pg_current_snapshot());
+comment on column period.horizon is 'Every database transaction below was over at the closing; null: see its last seal';
 
--- Whether what was recorded then was over at this seal; as in `transactions_in`, beyond the last one everything is.
-create function over_at(seal_number bigint, recorded xid8, recorded_s bigint) returns boolean language sql stable as $$
-    select seal_number = 9223372036854775807 or exists (
-        select from seal s where s.number = seal_number and recorded_s <= s.sealed_s
-            and (recorded is null or recorded < s.horizon))
+-- Whether what was recorded then was over when the period with this end was closed. As in `transactions_in`, with the
+-- last of all seals everything is.
+create function over_at(end_s bigint, last_seal bigint, recorded xid8, recorded_s bigint)
+returns boolean language sql stable as $$
+    select $2 = 9223372036854775807 or exists (
+        select from period p left join seal s on s.number = p.last_seal
+        where p.end_s = $1 and $4 <= p.closed_s and ($3 is null or $3 < coalesce(p.horizon, s.horizon)))
 $$;

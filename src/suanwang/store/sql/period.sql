@@ -25,8 +25,8 @@ join account d on d.id = l.debit_id join account c on c.id = l.credit_id
 with inside as materialized (
     select c.* from transactions_in($1, $2, $3, $4) t join charge c on c.transaction_id = t.id where t.kind = 'charge'
     union all
-    select c.* from charge c where c.amount_fen = 0 and c.kept and c.effective_s < $1 and over_at($2, c.xid, c.recorded_s)
-        and not (c.effective_s < $3 and over_at($4, c.xid, c.recorded_s))
+    select c.* from charge c where c.amount_fen = 0 and c.kept and c.effective_s < $1
+        and over_at($1, $2, c.xid, c.recorded_s) and not (c.effective_s < $3 and over_at($3, $4, c.xid, c.recorded_s))
 ), named as (
     select c.*, case when c.amount_fen > 0 then c.voucher_id else (
         select o.voucher_id from inside o where o.job_id = c.job_id and o.attempt = c.attempt and o.amount_fen > 0
@@ -53,7 +53,7 @@ with inside as materialized (
     where t.kind = 'charge_order'
     union all
     select c.* from order_charge c where c.amount_fen = 0 and c.measured > 0 and c.until_s < $1
-        and over_at($2, c.xid, c.recorded_s) and not (c.until_s < $3 and over_at($4, c.xid, c.recorded_s))
+        and over_at($1, $2, c.xid, c.recorded_s) and not (c.until_s < $3 and over_at($3, $4, c.xid, c.recorded_s))
 )
 select o.tenant_id, o.id as order_id, o.number, p.id as product_id, p.name, p.unit, p.fen, p.per, p.size::text as size, c.centre_id,
     min(c.from_s) as from_s, max(c.until_s) as until_s, sum(c.measured)::text as measured, sum(c.amount_fen)::bigint as amount_fen
