@@ -40,6 +40,7 @@ from suanwang.wire import (
     Decision,
     DisputeAnswer,
     DisputeLine,
+    Due,
     EventLine,
     GivenUp,
     GivingUp,
@@ -303,6 +304,10 @@ class Client:
         """The oldest first; with or without their lines."""
         asked = {"lines": str(lines).lower()} | ({"period": period} if period else {})
         return await self._get("/v1/settlements", list[SettlementBatch], asked)
+
+    async def dues(self, period: str | None = None) -> list[Due]:
+        """What programmes and their funders owe for batches."""
+        return await self._get("/v1/dues", list[Due], {"period": period} if period else {})
 
     async def settlement(self, batch_id: str) -> SettlementBatch:
         return await self._get(f"/v1/settlements/{_path(batch_id)}", SettlementBatch)

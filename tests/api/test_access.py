@@ -63,6 +63,7 @@ GET    /v1/vouchers                     .      +      +     .        .     +    
 GET    /v1/settlement                   .      .      .     .        .     .       +       +
 POST   /v1/settlements                  .      .      .     .        .     .       .       +
 GET    /v1/settlements                  .      +      +     +        .     .       +       +
+GET    /v1/dues                         .      .      .     .        .     +       +       +
 GET    /v1/settlements/{batch_id}       .      +      +     +        .     .       +       +
 POST   /v1/settlements/{batch_id}/approve .    .      .     .        .     .       .       +
 POST   /v1/settlements/{batch_id}/reject .     .      .     .        .     .       .       +

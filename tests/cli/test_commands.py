@@ -49,7 +49,7 @@ COMMANDS = {
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
-    *("settlement propose", "settlement list", "settlement show"),
+    *("settlement propose", "settlement list", "settlement dues", "settlement show"),
     *("settlement approve", "settlement reject", "settlement pay", "export audit"),
     *("export beancount", "export focus", "period list", "period show", "period close", "statement"),
     *("programme add", "programme list", "programme fund"),

@@ -347,6 +347,11 @@ async def test_a_batch_says_what_each_funder_owes(
     assert batch.voucher_fen == {"shared": 1_001}
     assert tuple(batch.funders["shared"].values()) == parts
     assert sum(parts) == 1_001
+    for agency, seen in (("agency", parts), (None, parts), ("east-org", ())):
+        async with net.db.transaction(snapshot=True) as tx:
+            dues = await settlement.dues(tx, NOVEMBER, agency)
+        assert tuple(one.amount_fen for one in dues) == seen
+        assert {(one.batch_id, one.state) for one in dues} <= {(batch.id, "proposed")}
     await pay_all(net, found)
     await assert_proofs(net)
 

@@ -159,6 +159,15 @@ async def test_a_month_is_closed_and_a_fen_followed_by_the_book_of_the_pages(off
         "R-2026-11-beta.2": ("paid", 0, {"repaid": 500}),
     }
     assert batches["R-2026-11-beta.2"]["funders"] == {"repaid": {"city": 300, "district": 200}}
+    dues = [
+        (one["programme_id"], one["level"], one["batch_id"], one["amount_fen"])
+        for one in await office.ask("suanwang settlement dues --period 2026-11")  # type: ignore[attr-defined]
+    ]
+    shares = [("city", 300), ("district", 200)]
+    assert dues == [
+        *(("repaid", level, "R-2026-11-beta.2", fen) for level, fen in shares),
+        *(("trial", level, batch, fen) for batch in ("S-2026-11-east", "S-2026-11-east.2") for level, fen in shares),
+    ]
     steps = batches["S-2026-11-east"]["steps"]
     assert steps[0]["actor"] != steps[1]["actor"]
     assert (await office.ask("suanwang settle"))["payments"] == []  # type: ignore[index]

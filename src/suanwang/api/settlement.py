@@ -4,10 +4,10 @@ from typing import Any
 
 from litestar import Request, get, post
 
-from suanwang.api.access import ADMIN, BATCH_READERS, OVERSIGHT, call_of, hub_of
+from suanwang.api.access import ADMIN, BATCH_READERS, OFFICER, OVERSIGHT, call_of, hub_of
 from suanwang.control import settle, settlement
 from suanwang.domain.tenant import OVERSIGHT_ROLES, Actor
-from suanwang.wire import Proposal, Rejection, Settlement, SettlementBatch
+from suanwang.wire import Due, Proposal, Rejection, Settlement, SettlementBatch
 
 
 @get("/v1/settlement", opt={"may": OVERSIGHT})
@@ -71,6 +71,13 @@ async def pay_batch(request: Request[Actor, Any, Any], batch_id: str) -> Settlem
     return await settlement.pay(hub.db, request.user, batch_id, await call_of(request), hub.clock())
 
 
+@get("/v1/dues", opt={"may": OFFICER | OVERSIGHT})
+async def list_dues(request: Request[Actor, Any, Any], period: str | None = None) -> list[Due]:
+    """What programmes and their funders owe for batches: those of the officer's agency; for oversight, all."""
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        return await settlement.dues(tx, period, _whose(request.user))
+
+
 def _whose(actor: Actor) -> str | None:
     return None if actor.role in OVERSIGHT_ROLES else actor.organisation_id
 
@@ -84,4 +91,5 @@ ROUTES = [
     approve_batch,
     reject_batch,
     pay_batch,
+    list_dues,
 ]

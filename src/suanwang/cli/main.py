@@ -100,7 +100,9 @@ def make_app() -> typer.Typer:
     app.add_typer(provider_app, name="provider-list", help=_("Lists that programmes name: add, remove, show."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
-    app.add_typer(settlement_app, name="settlement", help=_("Settlement: propose, list, show, approve, reject, pay."))
+    app.add_typer(
+        settlement_app, name="settlement", help=_("Settlement: propose, list, dues, show, approve, reject, pay.")
+    )
     app.add_typer(dispute_app, name="dispute", help=_("Disputes over charges: open, list, resolve."))
     app.add_typer(period_app, name="period", help=_("Billing periods: list, show, close."))
     add_statement(app)

@@ -13,7 +13,7 @@ from suanwang.words import NOTHING, instant, money, word
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from suanwang.wire import HeldBack, Proposal, SettlementBatch, SettlementLine
+    from suanwang.wire import Due, HeldBack, Proposal, SettlementBatch, SettlementLine
 
 settlement_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 PROPOSE_HELP = with_examples(
@@ -39,9 +39,14 @@ REJECT_HELP = with_examples(
 PAY_HELP = with_examples(
     _("Pay approved batches, each once (administrator)."), "suanwang settlement pay S-2026-11-east R-2026-11-acme"
 )
+DUES_HELP = with_examples(
+    _("What programmes, and each of their funders, owe for batches (officers: of their own agency)."),
+    "suanwang settlement dues --period 2026-11",
+)
 Batches = Annotated[list[str], typer.Argument(metavar="BATCH...", help=_("Ids of batches, like S-2026-11-east."))]
 Batch = Annotated[str, typer.Argument(metavar="BATCH", help=_("Id of a batch, like S-2026-11-east."))]
 Month = Annotated[str, typer.Option("--period", metavar="MONTH", help=_("A month like 2026-11."))]
+OfMonth = Annotated[str | None, typer.Option("--period", metavar="MONTH", help=_("Of this month alone."))]
 KeyOption = Annotated[str | None, typer.Option("--key", help=_("The same key again does nothing twice."))]
 
 
@@ -52,12 +57,15 @@ async def propose(session: Session, period: Month, key: KeyOption = None) -> Non
 
 
 @hub_command(settlement_app, "list", help=LIST_HELP)
-async def list_batches(
-    session: Session,
-    period: Annotated[str | None, typer.Option("--period", metavar="MONTH", help=_("Of this month alone."))] = None,
-) -> None:
+async def list_batches(session: Session, period: OfMonth = None) -> None:
     found = await session.hub.settlements(period)
     session.screen.show(found, lambda: batch_table(found))
+
+
+@hub_command(settlement_app, "dues", help=DUES_HELP)
+async def list_dues(session: Session, period: OfMonth = None) -> None:
+    found = await session.hub.dues(period)
+    session.screen.show(found, lambda: due_table(found))
 
 
 @hub_command(settlement_app, "show", help=SHOW_HELP)
@@ -114,6 +122,22 @@ def borne_by(batch: "SettlementBatch") -> str:
             f"{programme} {', '.join(f'{level} {money(part)}' for level, part in levels.items()) or money(fen)}"
         )
     return "; ".join(found) or NOTHING
+
+
+def due_table(found: "list[Due]") -> "RenderableType":
+    """Every funder's batches, and what they come to."""
+    columns = (_("programme"), _("funder"), _("batch"), _("payee"), _("state"), _("amount"))
+    made = table("", columns, right=(_("amount"),))
+    by_funder: dict[tuple[str, str], list[Due]] = {}
+    for one in found:
+        by_funder.setdefault((one.programme_id, one.level or NOTHING), []).append(one)
+    for (programme, level), dues in sorted(by_funder.items()):
+        for one in dues:
+            batch = (plain(one.batch_id), plain(one.payee), word(one.state))
+            made.add_row(plain(programme), plain(level), *batch, money(one.amount_fen))
+        total = money(sum(one.amount_fen for one in dues))
+        made.add_row(plain(programme), plain(level), _("in all"), "", "", total, style="bold", end_section=True)
+    return made
 
 
 def proposal_view(found: "Proposal") -> "RenderableType":

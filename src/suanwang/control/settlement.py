@@ -36,7 +36,7 @@ from suanwang.store.db import Connection, Database, Row, from_json
 from suanwang.store.event import NewEvent
 from suanwang.store.posting import post
 from suanwang.store.settlement import NewBatch, Share
-from suanwang.wire import HeldBack, Proposal, Rejection, SettlementBatch, SettlementLine, SettlementStep
+from suanwang.wire import Due, HeldBack, Proposal, Rejection, SettlementBatch, SettlementLine, SettlementStep
 
 
 async def propose(db: Database, actor: Actor, period: str, zone: str, call: Call, now_s: int) -> Proposal:
@@ -215,6 +215,11 @@ async def read(
     else:
         rows = [row for one in batch_ids for row in await settlements.batches(tx, batch_id=one)]
     return await _batches(tx, rows, with_lines=with_lines)
+
+
+async def dues(tx: Connection, period: str | None, agency_id: str | None) -> list[Due]:
+    """What programmes owe for live batches: of one agency, or all."""
+    return [Due(**row) for row in await settlements.dues(tx, period, agency_id)]
 
 
 async def _batches(tx: Connection, rows: list[Row], *, with_lines: bool) -> list[SettlementBatch]:

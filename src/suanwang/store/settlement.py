@@ -116,6 +116,11 @@ async def shares(tx: Connection, batch_ids: list[str]) -> list[Row]:
     return await tx.fetch(_SQL["shares"], batch_ids)
 
 
+async def dues(tx: Connection, period: str | None, agency_id: str | None) -> list[Row]:
+    """What programmes (of one agency) owe for live batches, by funder where there are several."""
+    return await tx.fetch(_SQL["dues"], period, agency_id)
+
+
 async def steps(tx: Connection, batch_ids: list[str]) -> list[Row]:
     """Without the first one, the proposal, which is the batch itself."""
     return await tx.fetch(_SQL["steps"], batch_ids)

@@ -48,6 +48,7 @@ from suanwang.wire.network import (
 from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
 from suanwang.wire.request import Health, Reason, Request
 from suanwang.wire.settlement import (
+    Due,
     HeldBack,
     Proposal,
     Rejection,
@@ -93,6 +94,7 @@ __all__ = [
     "Decision",
     "DisputeAnswer",
     "DisputeLine",
+    "Due",
     "Earning",
     "EventLine",
     "Evidence",

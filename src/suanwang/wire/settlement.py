@@ -65,6 +65,20 @@ class SettlementBatch:
 
 
 @dataclass(frozen=True, slots=True)
+class Due:
+    """What a programme owes for a batch; where several bodies fund it, what one of them (`level`) does."""
+
+    programme_id: str
+    level: str | None
+    batch_id: str
+    period: str
+    kind: str
+    payee: str
+    state: str
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
 class HeldBack:
     """Lines of one source that wait: for an answer to disputes, or because together they are less than nothing."""
 

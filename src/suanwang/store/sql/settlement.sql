@@ -67,6 +67,21 @@ order by settlement_id, programme_id, place
 select settlement_id, state, reason, actor, transaction_id, at_s from settlement_step where settlement_id = any($1::text[])
 order by settlement_id, at_s, array_position(array['approved', 'paid', 'rejected'], state)
 
+-- name: dues
+-- What programmes owe for batches that were not rejected, by funder where there are several; of one agency, or of all.
+select b.id as batch_id, b.period, b.kind, b.payee, coalesce((
+        select s.state from settlement_step s where s.settlement_id = b.id
+        order by array_position(array['paid', 'approved'], s.state) limit 1), 'proposed') as state,
+    p.id as programme_id, h.level, coalesce(h.amount_fen, m.amount_fen) as amount_fen
+from settlement b join (
+    select l.settlement_id, a.asset, sum(l.amount_fen)::bigint as amount_fen
+    from settlement_line l join account a on a.id = l.account_id group by l.settlement_id, a.asset
+) m on m.settlement_id = b.id join programme p on m.asset = 'CNY@' || p.id
+left join settlement_share h on h.settlement_id = b.id and h.programme_id = p.id
+where m.amount_fen <> 0 and ($1::text is null or b.period = $1) and ($2::text is null or p.agency_id = $2)
+    and not exists (select from settlement_step s where s.settlement_id = b.id and s.state = 'rejected')
+order by p.id, b.proposed_s, b.period, b.kind, b.payee, b.number, h.place
+
 -- name: disputes
 -- Of lines of a batch, opened since it was proposed.
 select distinct x.number from settlement_line l join disputed x on x.transaction_id = l.transaction_id
