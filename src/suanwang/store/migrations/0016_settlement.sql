@@ -125,6 +125,7 @@ grant select on disputed to suanwang_app;
 -- what was over when a month was closed is in it, if its time is. Rows of before have none and count by their time.
 alter table charge add column xid xid8;
 alter table charge alter column xid set default pg_current_xact_id();
+create index charge_of_nothing on charge (tenant_id, effective_s) where amount_fen = 0 and kept;
 alter table order_charge add column xid xid8;
 alter table order_charge alter column xid set default pg_current_xact_id();
 alter table period add column horizon xid8;

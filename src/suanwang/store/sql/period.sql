@@ -25,7 +25,7 @@ join account d on d.id = l.debit_id join account c on c.id = l.credit_id
 with inside as materialized (
     select c.* from transactions_in($1, $2, $3, $4) t join charge c on c.transaction_id = t.id where t.kind = 'charge'
     union all
-    select c.* from charge c where c.amount_fen = 0 and c.kept and c.effective_s < $1
+    select c.* from charge c where c.amount_fen = 0 and c.kept and ($5::text is null or c.tenant_id = $5) and c.effective_s < $1
         and over_at($1, $2, c.xid, c.recorded_s) and not (c.effective_s < $3 and over_at($3, $4, c.xid, c.recorded_s))
 ), named as (
     select c.*, case when c.amount_fen > 0 then c.voucher_id else (
