@@ -300,10 +300,9 @@ class Client:
     async def propose_settlement(self, period: str, *, key: str | None = None) -> Proposal:
         return await self._post(f"/v1/periods/{_path(period)}/settlements", None, Proposal, key=key)
 
-    async def settlements(self, period: str | None = None, *, lines: bool = False) -> list[SettlementBatch]:
-        """The oldest first; with or without their lines."""
-        asked = {"lines": str(lines).lower()} | ({"period": period} if period else {})
-        return await self._get("/v1/settlements", list[SettlementBatch], asked)
+    async def settlements(self, period: str | None = None) -> list[SettlementBatch]:
+        """The oldest first, without their lines."""
+        return await self._get("/v1/settlements", list[SettlementBatch], {"period": period} if period else {})
 
     async def dues(self, period: str | None = None) -> list[Due]:
         """What programmes and their funders owe for batches."""

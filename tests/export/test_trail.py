@@ -62,7 +62,7 @@ async def exported(net: SmallNetwork, flow: str) -> Exported:
 
 async def listed(net: SmallNetwork) -> list[SettlementBatch]:
     async with net.db.transaction(snapshot=True) as tx:
-        return await settlement.read(tx, with_lines=True)
+        return [await settlement.find(tx, one.id, None) for one in await settlement.read(tx)]
 
 
 def kinds(found: Trail) -> list[str]:

@@ -35,12 +35,10 @@ async def propose_batches(request: Request[Actor, Any, Any], period_name: str) -
 
 
 @get("/v1/settlements", opt={"may": BATCH_READERS})
-async def list_batches(
-    request: Request[Actor, Any, Any], period: str | None = None, lines: bool = False
-) -> list[SettlementBatch]:
-    """The oldest first: those that pay oneself or one's centres; for the network's oversight, all."""
+async def list_batches(request: Request[Actor, Any, Any], period: str | None = None) -> list[SettlementBatch]:
+    """Without lines, the oldest first: those that pay oneself or one's centres; for the network's oversight, all."""
     async with hub_of(request).db.transaction(snapshot=True) as tx:
-        return await settlement.read(tx, period=period, organisation_id=_whose(request.user), with_lines=lines)
+        return await settlement.read(tx, period=period, organisation_id=_whose(request.user))
 
 
 @get("/v1/settlements/{batch_id:str}", opt={"may": BATCH_READERS})

@@ -92,10 +92,9 @@ async def audit_command(
 ) -> None:
     import msgspec
 
-    from suanwang.cli.trace import BATCHES, BOOK
+    from suanwang.cli.trace import BATCHES, BOOK, fetch_batches
 
-    # First the batches: the book, read later, has every transaction that they name.
-    batches = [msgspec.json.encode(one).decode() for one in await session.hub.settlements(lines=True)]
+    batches = [msgspec.json.encode(one).decode() for one in await fetch_batches(session)]
     lines = [line async for line in session.hub.read_book()]
     files = {BATCHES: "".join(f"{line}\n" for line in batches), BOOK: "".join(f"{line}\n" for line in lines)}
     write_folder(out, files, frozenset(files))

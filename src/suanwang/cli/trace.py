@@ -52,11 +52,16 @@ def trace(
         return
 
     async def fetch(session: Session) -> None:
-        batches = await session.hub.settlements(lines=True)
+        batches = await fetch_batches(session)
         lines = [line async for line in session.hub.read_book()]
         show_trail(screen, lines, batches, reference)
 
     run_with_hub(fetch, profile, json)
+
+
+async def fetch_batches(session: Session) -> "list[SettlementBatch]":
+    """All of them, each with its lines. To be called before the book is read, which then has all that they name."""
+    return [await session.hub.settlement(one.id) for one in await session.hub.settlements()]
 
 
 def read_batches(lines: Iterable[str]) -> "list[SettlementBatch]":

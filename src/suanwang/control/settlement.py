@@ -207,14 +207,13 @@ async def read(
     batch_ids: list[str] | None = None,
     period: str | None = None,
     organisation_id: str | None = None,
-    with_lines: bool = False,
 ) -> list[SettlementBatch]:
-    """The oldest first."""
+    """The oldest first, without their lines."""
     if batch_ids is None:
         rows = await settlements.batches(tx, period=period, organisation_id=organisation_id)
     else:
         rows = [row for one in batch_ids for row in await settlements.batches(tx, batch_id=one)]
-    return await _batches(tx, rows, with_lines=with_lines)
+    return await _batches(tx, rows, with_lines=False)
 
 
 async def dues(tx: Connection, period: str | None, agency_id: str | None) -> list[Due]:
