@@ -40,6 +40,7 @@ from suanwang.wire import (
     Decision,
     DisputeAnswer,
     DisputeLine,
+    Due,
     EventLine,
     GivenUp,
     GivingUp,
@@ -69,11 +70,14 @@ from suanwang.wire import (
     ProductLine,
     ProgrammeLine,
     Proofs,
+    Proposal,
     Quote,
     Receipt,
     RefundLine,
+    Rejection,
     SealLine,
     Settlement,
+    SettlementBatch,
     Statement,
     Submission,
     Submitted,
@@ -292,6 +296,30 @@ class Client:
 
     async def settle(self, *, key: str | None = None) -> Settlement:
         return await self._post("/v1/settlements", None, Settlement, key=key)
+
+    async def propose_settlement(self, period: str, *, key: str | None = None) -> Proposal:
+        return await self._post(f"/v1/periods/{_path(period)}/settlements", None, Proposal, key=key)
+
+    async def settlements(self, period: str | None = None) -> list[SettlementBatch]:
+        """The oldest first, without their lines."""
+        return await self._get("/v1/settlements", list[SettlementBatch], {"period": period} if period else {})
+
+    async def dues(self, period: str | None = None) -> list[Due]:
+        """What programmes and their funders owe for batches."""
+        return await self._get("/v1/dues", list[Due], {"period": period} if period else {})
+
+    async def settlement(self, batch_id: str) -> SettlementBatch:
+        return await self._get(f"/v1/settlements/{_path(batch_id)}", SettlementBatch)
+
+    async def approve_settlement(self, batch_id: str, *, key: str | None = None) -> SettlementBatch:
+        return await self._post(f"/v1/settlements/{_path(batch_id)}/approve", None, SettlementBatch, key=key)
+
+    async def reject_settlement(self, batch_id: str, reason: str, *, key: str | None = None) -> SettlementBatch:
+        new = Rejection(reason=reason)
+        return await self._post(f"/v1/settlements/{_path(batch_id)}/reject", new, SettlementBatch, key=key)
+
+    async def pay_settlement(self, batch_id: str, *, key: str | None = None) -> SettlementBatch:
+        return await self._post(f"/v1/settlements/{_path(batch_id)}/pay", None, SettlementBatch, key=key)
 
     async def periods(self) -> list[PeriodLine]:
         """The closed ones in their order, and the next, which is open."""

@@ -290,6 +290,19 @@ _MORE_ERRORS = {
     "NO_DISPUTE": (mark("there is no dispute {dispute}"),),
     "PERIOD_CLOSED": (mark("period {period} is closed, and a closed period never opens again"),),
     "PERIOD_NOT_NEXT": (mark("periods are closed one after the other: the next one is {next}, not {period}"),),
+    "PERIOD_NOT_CLOSED": (mark("period {period} is not closed: a batch is of a closed month"),),
+    "TAKES_BATCHES": (
+        mark(
+            "months are closed here, so a payment takes two people: `suanwang settlement propose`, and another approves"
+        ),
+    ),
+    "NO_BATCH": (mark("there is no batch {batch}"),),
+    "BATCH_NOT_IN_TURN": (mark("batch {batch} is {state}: this is not its turn"),),
+    "BATCH_DISPUTED": (
+        mark("lines of batch {batch} are disputed since (disputes {disputes}): reject it, and propose again"),
+    ),
+    "FOUR_EYES": (mark("you proposed batch {batch}: another administrator approves it"),),
+    "NOTHING_TO_TRACE": (mark("nothing in the book is about {reference}"),),
     "PERIOD_NOT_OVER": (mark("period {period} is not over"),),
     "CENTRE_IS_LOST": (mark("{centre} is declared lost already"),),
     "CENTRE_NOT_LOST": (mark("{centre} is not declared lost"),),
@@ -338,6 +351,15 @@ _BOOK = {
     "TRANSACTION_TWICE": (mark("transaction {transaction} stands twice"),),
     "TRANSFER_IMPOSSIBLE": (mark("a transfer of {amount} from {debit} to {credit}"),),
     "ACCOUNT_BELOW_ZERO": (mark("{account} falls to {balance}, below zero"),),
+    "BOOK_WITHOUT_BEGINNING": (mark("the book begins with seal {seal}: what was before is not in it"),),
+    "BATCH_OF_OTHER_LINES": (mark("the lines of batch {batch} are not those that its hash is of"),),
+    "BATCH_SUM": (mark("batch {batch} says {fen} yuan, its lines add up to {found_fen}"),),
+    "FUNDERS_SUM": (mark("the funders of {programme} owe {fen} yuan for batch {batch}, which is not what it takes"),),
+    "LINE_NOT_IN_BOOK": (mark("batch {batch} has {fen} yuan of transaction {transaction}; the book has it otherwise"),),
+    "LINE_TWICE": (mark("transaction {transaction} is in batch {batch} and in {other}"),),
+    "BATCH_NOT_PAID": (mark("batch {batch} is not paid in the book as its lines say"),),
+    "PAYMENT_FOR_OTHERS": (mark("the payment {transaction} in the book is not for the lines of batch {batch}"),),
+    "PAYMENT_WITHOUT_BATCH": (mark("the payment {transaction} in the book is for batch {batch}, which is not here"),),
 }
 
 SENTENCES: MappingProxyType[str, tuple[str, ...]] = MappingProxyType(
@@ -494,6 +516,17 @@ WORDS: MappingProxyType[str, str] = MappingProxyType(
         "chip-hour": mark("chip-hour"),
         "redeem": mark("redemption"),
         "refund": mark("refund"),
+        "fund": mark("funding of a programme"),
+        "grant": mark("grant of a voucher"),
+        "top_up": mark("payment of a tenant"),
+        "expire": mark("end of a voucher"),
+        "pay_centre": mark("payment to a centre"),
+        "pay_tenant": mark("reimbursement of a tenant"),
+        # settlement batches
+        "proposed": mark("proposed"),
+        "approved": mark("approved"),
+        "paid": mark("paid"),
+        "rejected": mark("rejected"),
         # organisations and roles
         "tenant": mark("tenant"),
         "centre": mark("centre"),

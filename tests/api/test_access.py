@@ -62,6 +62,13 @@ POST   /v1/claims/{claim_id}/decision   .      .      .     .        .     +    
 GET    /v1/vouchers                     .      +      +     .        .     +       +       +
 GET    /v1/settlement                   .      .      .     .        .     .       +       +
 POST   /v1/settlements                  .      .      .     .        .     .       .       +
+GET    /v1/settlements                  .      +      +     +        .     .       +       +
+GET    /v1/dues                         .      .      .     .        .     +       +       +
+GET    /v1/settlements/{batch_id}       .      +      +     +        .     .       +       +
+POST   /v1/settlements/{batch_id}/approve .    .      .     .        .     .       .       +
+POST   /v1/settlements/{batch_id}/reject .     .      .     .        .     .       .       +
+POST   /v1/settlements/{batch_id}/pay   .      .      .     .        .     .       .       +
+POST   /v1/periods/{period_name}/settlements . .      .     .        .     .       .       +
 GET    /v1/proofs                       .      .      .     .        .     .       +       +
 GET    /v1/seals                        +      +      +     +        +     +       +       +
 GET    /v1/book                         .      .      .     .        .     .       +       +
@@ -94,6 +101,7 @@ FILLED = {
     "{programme_id}": "no-such-programme",
     "{booking_id}": "no-such-booking",
     "{period_name}": "no-such-period",
+    "{batch_id}": "no-such-batch",
     "{window_id}": "no-such-maintenance",
     "{claim_id}": "00000000-0000-0000-0000-000000000000",
 }

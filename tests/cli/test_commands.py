@@ -40,7 +40,7 @@ get_command(make_app())
 print(json.dumps(sorted(sys.modules)))
 """
 COMMANDS = {
-    *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove"),
+    *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove", "trace"),
     *("job list", "job show", "job logs", "job cancel", "job abandon", "job refund", "job explain"),
     *("dispute open", "dispute list", "dispute resolve"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
@@ -49,6 +49,8 @@ COMMANDS = {
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
     *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
+    *("settlement propose", "settlement list", "settlement dues", "settlement show"),
+    *("settlement approve", "settlement reject", "settlement pay", "export audit"),
     *("export beancount", "export focus", "period list", "period show", "period close", "statement"),
     *("programme add", "programme list", "programme fund"),
     *("provider-list add", "provider-list remove", "provider-list show"),

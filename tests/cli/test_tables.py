@@ -13,26 +13,36 @@ from suanwang.cli.joblines import job_table
 from suanwang.cli.prove import proof_table
 from suanwang.cli.quote import BEST, best_line, quote_table
 from suanwang.cli.receipt import receipt_view
+from suanwang.cli.settlement import batch_table, batch_view, due_table, proposal_view
+from suanwang.cli.trace import trail_view
 from suanwang.cli.voucher import claim_table, claim_view
 from suanwang.domain.job import JobSpec, JobState, Phase, Variant
+from suanwang.domain.seal import Wrong
+from suanwang.export.trail import Trail, TrailStep
 from suanwang.i18n import speaking
 from suanwang.wire import (
     AttemptLine,
     CentreLine,
     ChargeLine,
     ClaimAnswer,
+    Due,
     EventLine,
+    HeldBack,
     JobLine,
     Notice,
     Payment,
     PoolLine,
     Proof,
     Proofs,
+    Proposal,
     Quote,
     QuoteLine,
     Reason,
     Receipt,
     Settlement,
+    SettlementBatch,
+    SettlementLine,
+    SettlementStep,
     TransferLine,
     UsageLine,
 )
@@ -343,6 +353,62 @@ def test_settlement() -> None:
     assert "1,000.50" in text
     assert "1,200.50" in text
     assert "in all 1,200.51 yuan to 2 payees" in text
+
+
+def batch(**changes: Any) -> SettlementBatch:
+    lines = [
+        SettlementLine(
+            f"t{i}", "payable:east:CNY", None, fen, kind, "j", "train", 1, "acme", 0, reason, dispute, corrects
+        )
+        for i, (fen, kind, reason, dispute, corrects) in enumerate(
+            [(70_000, "charge", "", None, ()), (30_050, "charge", "", None, ()), (-50, "refund", "slow", 3, ("S-1",))]
+        )
+    ]
+    steps = [SettlementStep("proposed", "ann", 0), SettlementStep("rejected", "bob", 1, "another account")]
+    whole = SettlementBatch(
+        "S-2026-11-east", "2026-11", "centre", "east", "rejected", False, 120_000, 100_000, {"p": 20_000},
+        {"p": {"city": 12_000, "district": 8_000}}, 3, "ab" * 32, steps, lines,
+    )  # fmt: skip
+    return replace(whole, **changes)
+
+
+def test_settlement_batches() -> None:
+    with speaking("en"):
+        text = shown(batch_view(batch()))
+        many = shown(batch_table([batch(), batch(id="S-2", funders={})]))
+        made = Proposal(
+            [], [HeldBack("centre", "east", None, -50, 1, ()), HeldBack("tenant", "acme", "p", 9, 1, (3, 4))]
+        )
+        held = shown(proposal_view(made))
+        nothing = shown(proposal_view(Proposal([], [])))
+        dues = [Due("p", level, one, "2026-11", "centre", "east", "paid", 50_000) for level in "ab" for one in "xy"]
+        owed = shown(due_table(dues))
+    # Both charges of the attempt on one row; the refund on its own, with what it is about.
+    for part in ("1,000.50", "-0.50", "dispute 3; slow; corrects S-1", "p: city", "120.00", "bob  another account"):
+        assert part in text, part
+    assert "p city 120.00, district 80.00" in many
+    assert "p 200.00" in many
+    assert "less than nothing, so it waits" in held
+    assert "disputed (3, 4)" in held
+    assert "nothing is open" in nothing
+    assert owed.count("1,000.00") == 2
+    with speaking("zh"):
+        text = shown(batch_view(batch()))
+    assert "已驳回" in text
+    assert "更正 S-1" in text
+
+
+def test_a_trail() -> None:
+    step = TrailStep("t", 0, "charge", "hold:cash/acme:CNY:j", "payable:east:CNY", 70_000, "S-2026-11-east")
+    trail = Trail("train", [step], [batch(lines=[])], {"payable:east:CNY": 70_000}, 2, [])
+    with speaking("en"):
+        text = shown(trail_view(trail))
+        assert "✓ the book is as it was sealed" in text
+        assert "payable:east:CNY 700.00" in text
+        wrong = replace(trail, wrong=[Wrong(0, "LINE_TWICE", {"transaction": "t", "batch": "S-1", "other": "S-2"})])
+        text = shown(trail_view(wrong))
+    assert "✗ this does not fit together" in text
+    assert "transaction t is in batch S-1 and in S-2" in text
 
 
 def test_claim_says_everything_behind_the_answer() -> None:

@@ -294,10 +294,40 @@ def test_co_funders_pay_the_whole(shares: list[int], amount_fen: int) -> None:
     funders = (CoFunder("first", 10_000 - sum(shares)), *(CoFunder(f"level {i}", bp) for i, bp in enumerate(shares)))
     split = co_funding_split(replace(PLAIN, budget=Budget(co_funding=funders)), amount_fen)
     assert sum(fen for _, fen in split) == amount_fen
+    lost = {}
     for funder, (level, fen) in zip(funders, split, strict=True):
         assert level == funder.level
         exact_fen = amount_fen * funder.share_bp
-        assert fen * 10_000 >= exact_fen if level == "first" else exact_fen - 10_000 < fen * 10_000 <= exact_fen
+        assert exact_fen - 10_000 < fen * 10_000 < exact_fen + 10_000
+        lost[level] = (fen - exact_fen // 10_000, exact_fen % 10_000)
+    # Whoever bears a fen more lost at least as much by rounding as whoever does not.
+    assert min([part for more, part in lost.values() if more], default=10_000) >= max(
+        [part for more, part in lost.values() if not more], default=0
+    )
+    back = co_funding_split(replace(PLAIN, budget=Budget(co_funding=funders)), -amount_fen)
+    assert back == tuple((level, -fen) for level, fen in split)
+
+
+@pytest.mark.parametrize(
+    ("shares", "amount_fen", "parts"),
+    [
+        ((6_000, 4_000), 1, (1, 0)),
+        ((6_000, 4_000), 1_001, (601, 400)),
+        ((6_000, 4_000), 1_002, (601, 401)),
+        ((4_000, 6_000), 1_002, (401, 601)),
+        ((3_334, 3_333, 3_333), 100, (34, 33, 33)),
+        ((3_333, 3_334, 3_333), 100, (33, 34, 33)),
+        ((3_333, 3_333, 3_334), 2, (1, 0, 1)),
+        ((2_500, 2_500, 2_500, 2_500), 2, (1, 1, 0, 0)),
+        ((10_000,), 7, (7,)),
+    ],
+)
+def test_a_fen_that_is_left_goes_where_rounding_took_most(
+    shares: tuple[int, ...], amount_fen: int, parts: tuple[int, ...]
+) -> None:
+    funders = tuple(CoFunder(f"level {i}", bp) for i, bp in enumerate(shares))
+    split = co_funding_split(replace(PLAIN, budget=Budget(co_funding=funders)), amount_fen)
+    assert tuple(fen for _, fen in split) == parts
 
 
 @given(st.integers(-10, 10**9), st.lists(st.integers(1, 10**9), max_size=20).map(tuple))

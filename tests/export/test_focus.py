@@ -11,7 +11,7 @@ import pytest
 from suanwang.control import period, statement
 from suanwang.export.cells import text_cell
 from suanwang.export.focus import focus
-from suanwang.testing.network import ADMIN, SmallNetwork
+from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
 from suanwang.wire import Bill
 from tests.control.test_orders import GIB, STORAGE, TOKENS, TRANSFER, Shop
 from tests.control.test_periods import NOVEMBER, ZONE, at_s, close
@@ -86,6 +86,8 @@ async def test_a_closed_month_and_the_one_that_corrects_it_are_accepted(net: Sma
     classes = [(row["ChargeCategory"], row["BilledCost"], row["ChargeClass"]) for row in found["cost-and-usage"]]
     assert classes == [("Usage", "10.01", ""), ("Credit", "-5.00", ""), ("Usage", "-0.01", "")]
     assert found["billing-period"][0]["BillingPeriodStatus"] == "Closed"
+    charge, _, correction = found["cost-and-usage"]
+    assert correction["x_CorrectionOf"] == correction["x_Corrects"] == charge["x_ChargeKey"]
 
     await give_back(net, job, 500)
     bill = await bill_of(net, "2023-12")
@@ -95,7 +97,35 @@ async def test_a_closed_month_and_the_one_that_corrects_it_are_accepted(net: Sma
     assert_adds_up(found, bill)
     classes = [(row["ChargeCategory"], row["BilledCost"], row["ChargeClass"]) for row in found["cost-and-usage"]]
     assert classes == [("Usage", "-5.00", "Correction"), ("Credit", "2.50", "Correction")]
+    later = found["cost-and-usage"][0]
+    assert (later["x_CorrectionOf"], later["x_Corrects"]) == ("", charge["x_ChargeKey"])
     assert (await period.close(net.db, ADMIN, "2023-12", ZONE, net.call(ADMIN), at_s("2024-01-01"))).refunded_fen == 500
+
+
+@pytest.mark.timeout(120)
+async def test_use_that_costs_nothing_is_on_the_bill(net: SmallNetwork, tmp_path: Path) -> None:
+    """Half an hour of a free pool, and thirty seconds of which the second and third ten cost no fen of their own."""
+    tenant = await net.add_tenant("acme", 10_000)
+    east = await net.add_centre("east", fen_per_chip_hour=0)
+    await net.turn()
+    (free,) = await net.submit(tenant, job_spec(walltime_s=3_600))
+    await net.turn()
+    await net.turn(1_800)
+    await net.offer("east", fen_per_chip_hour=100)
+    (cheap,) = await net.submit(tenant, job_spec(walltime_s=3_600))
+    await net.turn()
+    for step in range(1, 4):
+        await net.turn(10)
+        east.save((cheap.job_id, 1), step, net.now_s)
+        await net.turn()
+    net.now_s = at_s("2023-12-01")
+    await close(net, NOVEMBER)
+    bill = await bill_of(net, NOVEMBER)
+    found = written(bill, tmp_path, net.now_s)
+    assert problems(tmp_path) == []
+    assert_adds_up(found, bill)
+    rows = {row["ResourceId"]: (row["BilledCost"], row["PricingQuantity"]) for row in found["cost-and-usage"]}
+    assert rows == {free.job_id: ("0.00", "0.5"), cheap.job_id: ("0.01", "0.008333333333")}
 
 
 @pytest.mark.timeout(120)

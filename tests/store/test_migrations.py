@@ -3,7 +3,8 @@
 import asyncpg
 import pytest
 
-from suanwang.store import migrate
+from suanwang.store import db, migrate, settlement
+from suanwang.store.period import EVERY_SEAL
 
 VOUCHER, CLAIM = "00000000-0000-0000-0000-00000000000a", "00000000-0000-0000-0000-00000000000b"
 BEFORE_LISTS = f"""
@@ -42,3 +43,48 @@ async def test_vouchers_of_before_the_lists_stay_with_the_centres_of_their_day(
     assert sorted(asked) == ["east", "west"]
     assert jobs == {"with": ["east"], "without": []}
     assert listed == 0  # what a centre said of itself puts it on no list
+
+
+BEFORE_BATCHES = """
+insert into organisation (id, name, kind, created_s) values ('east-org', 'East', 'centre', 1);
+insert into centre (id, organisation_id, name, name_zh, city, latitude, longitude, created_s)
+values ('east', 'east-org', 'East', 'East', 'x', 0, 0, 1);
+insert into account (key, kind, owner, asset, limited) values
+    ('payable:east:CNY', 'payable', 'east', 'CNY', false), ('bank:clearing:CNY', 'bank', 'clearing', 'CNY', false);
+insert into ledger_transaction (id, kind, subject, request_sha256, transfers, total_fen, actor, effective_s, recorded_s)
+select id::uuid, kind, subject, '', 1, fen, 'admin', at_s, at_s from (values
+    ('00000000-0000-0000-0000-000000000001', 'charge', 'job', 700, 10),
+    ('00000000-0000-0000-0000-000000000002', 'pay_centre', 'network/month/east', 700, 20),
+    ('00000000-0000-0000-0000-000000000003', 'charge', 'job', 50, 30)) row (id, kind, subject, fen, at_s);
+insert into transfer (transaction_id, debit_id, credit_id, amount_fen)
+select t.id, case when t.kind = 'charge' then bank.id else east.id end,
+    case when t.kind = 'charge' then east.id else bank.id end, t.total_fen
+from ledger_transaction t, account bank, account east where bank.kind = 'bank' and east.kind = 'payable';
+insert into period
+    (name, start_s, end_s, last_seal, transactions, charged_fen, refunded_fen, redeemed_fen, closed_s, actor)
+values ('1970-01', 0, 15, 0, 0, 0, 0, 0, 15, 'admin');
+"""
+
+
+async def test_what_was_paid_before_there_were_batches_is_set_off_to_the_fen(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    every = migrate._migrations()
+    monkeypatch.setattr(migrate, "_migrations", lambda: [one for one in every if one[0] < "0015"])
+    await migrate.migrate(database_url)
+    owner = await asyncpg.connect(database_url)
+    await owner.execute(BEFORE_BATCHES)
+    await owner.close()
+    monkeypatch.setattr(migrate, "_migrations", lambda: every)
+    assert "0016_settlement.sql" in await migrate.migrate(database_url)
+    database = await db.connect(database_url, connections=1)
+    async with database.transaction() as tx:
+        entries = await settlement.open_entries(tx, 2**62, EVERY_SEAL)
+        horizons = [row["horizon"] for row in await tx.fetch("select horizon from period")]
+    await database.close()
+    assert [(one.kind, one.payee, one.amount_fen, one.turn) for one in entries] == [
+        ("centre", "east", 700, 1),
+        ("centre", "east", -700, 1),
+        ("centre", "east", 50, 1),
+    ]
+    assert horizons == [None]

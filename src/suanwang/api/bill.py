@@ -1,35 +1,20 @@
-"""Settlement, proofs, and the sealed book."""
+"""Proofs, and the sealed book."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
-from litestar import Request, get, post
+from litestar import Request, get
 from litestar.params import Parameter
 from litestar.response import Stream
 
-from suanwang.api.access import ADMIN, OVERSIGHT, PUBLIC, call_of, hub_of
-from suanwang.control import prove, seal, settle
+from suanwang.api.access import OVERSIGHT, PUBLIC, hub_of
+from suanwang.control import prove, seal
 from suanwang.domain.tenant import Actor
 from suanwang.store import seal as seals
-from suanwang.wire import Proofs, SealLine, Settlement
+from suanwang.wire import Proofs, SealLine
 
 MOST_SEALS = 1_000
 END_OF_TIME_S = 2**40
-
-
-@get("/v1/settlement", opt={"may": OVERSIGHT})
-async def owed(request: Request[Actor, Any, Any]) -> Settlement:
-    """What is owed to centres and tenants now, from posted transfers only."""
-    async with hub_of(request).db.transaction(snapshot=True) as tx:
-        return Settlement(await settle.owed(tx), paid=False)
-
-
-@post("/v1/settlements", opt={"may": ADMIN}, status_code=201)
-async def pay(request: Request[Actor, Any, Any]) -> Settlement:
-    """Pay what is owed, as one batch; the same idempotency key pays nothing twice."""
-    hub = hub_of(request)
-    payments = await settle.settle(hub.db, request.user, await call_of(request), hub.clock())
-    return Settlement(payments, paid=True)
 
 
 @get("/v1/proofs", opt={"may": OVERSIGHT})
@@ -65,4 +50,4 @@ async def book(
     return Stream(lines(), media_type="application/jsonl")
 
 
-ROUTES = [owed, pay, proofs, read_seals, book]
+ROUTES = [proofs, read_seals, book]

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from suanwang.wire import Settlement
 
 SETTLE_HELP = with_examples(
-    _("Show what is owed to centres and tenants, from posted charges alone; --pay pays it as one batch."),
+    _(
+        "Show what is owed to centres and tenants, from posted charges alone; --pay pays it all at once, "
+        "while no month was ever closed (later: `suanwang settlement`)."
+    ),
     "suanwang settle",
     "suanwang settle --pay --key 2025-03",
 )

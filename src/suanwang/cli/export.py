@@ -24,6 +24,11 @@ FOCUS_HELP = with_examples(
     _("Write a month's bill as the four data sets of FOCUS 1.4, in CSV (administrator or auditor of the network)."),
     "suanwang export focus --period 2026-11 --out DIR",
 )
+AUDIT_HELP = with_examples(
+    _("Write what an auditor needs to follow every fen without the network: the sealed book and all batches."),
+    "suanwang export audit --out DIR",
+    "suanwang trace train --in DIR",
+)
 OutOption = Annotated[
     Path | None, typer.Option("--out", metavar="FILE", help=_("Where to write it; standard output if left out."))
 ]
@@ -71,18 +76,47 @@ async def focus_command(
     period: Annotated[str, typer.Option("--period", metavar="MONTH", help=_("A month like 2026-11."))],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help=_("Folder to write the files to."))],
 ) -> None:
-    from suanwang.export.focus import focus
+    from suanwang.export.focus import FILES, focus
 
     bill = await session.hub.bill(period)
     files = focus(bill, int(time.time()))
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InvalidInput("folder", str(out), _("a folder that can be written")) from error
-    for name, text in files.items():
-        write_text(out / name, text)
+    write_folder(out, files, FILES)
     answer = {"folder": str(out), "closed": bill.period.closed, "files": sorted(files)}
     session.screen.show(answer, lambda: pairs([(_("written"), str(out / name)) for name in sorted(files)]))
+
+
+@hub_command(export_app, "audit", help=AUDIT_HELP)
+async def audit_command(
+    session: Session,
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help=_("Folder to write the files to."))],
+) -> None:
+    import msgspec
+
+    from suanwang.cli.trace import BATCHES, BOOK, fetch_batches
+
+    batches = [msgspec.json.encode(one).decode() for one in await fetch_batches(session)]
+    lines = [line async for line in session.hub.read_book()]
+    files = {BATCHES: "".join(f"{line}\n" for line in batches), BOOK: "".join(f"{line}\n" for line in lines)}
+    write_folder(out, files, frozenset(files))
+    answer = {"folder": str(out), "lines": len(lines), "batches": len(batches), "files": sorted(files)}
+    session.screen.show(answer, lambda: pairs([(_("written"), str(out / name)) for name in sorted(files)]))
+
+
+def write_folder(folder: Path, files: dict[str, str], known: frozenset[str]) -> None:
+    """Every file is there whole, or not at all; of the names that an export knows none is left of an earlier one.
+
+    Other files of the folder stay. Raises InvalidInput.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            write_text(folder / f".{name}.new", text)
+        for name in files:
+            (folder / f".{name}.new").replace(folder / name)
+        for name in known - files.keys():
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise InvalidInput("folder", str(folder), _("a folder that can be written")) from error
 
 
 def write_text(file: Path, text: str) -> None:

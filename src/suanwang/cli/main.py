@@ -31,10 +31,13 @@ from suanwang.cli.quote import add_quote
 from suanwang.cli.replay import HELP as REPLAY_HELP
 from suanwang.cli.replay import replay
 from suanwang.cli.reproduce import reproduce_app
+from suanwang.cli.settlement import settlement_app
 from suanwang.cli.submit import add_submit
 from suanwang.cli.sweep import HELP as SWEEP_HELP
 from suanwang.cli.sweep import sweep
 from suanwang.cli.token import token_app
+from suanwang.cli.trace import HELP as TRACE_HELP
+from suanwang.cli.trace import trace
 from suanwang.cli.up import HELP as UP_HELP
 from suanwang.cli.up import up
 from suanwang.cli.voucher import voucher_app
@@ -97,11 +100,15 @@ def make_app() -> typer.Typer:
     app.add_typer(provider_app, name="provider-list", help=_("Lists that programmes name: add, remove, show."))
     app.add_typer(voucher_app, name="voucher", help=_("Vouchers: list, claim, claims, decide."))
     add_bill(app)
+    app.add_typer(
+        settlement_app, name="settlement", help=_("Settlement: propose, list, dues, show, approve, reject, pay.")
+    )
     app.add_typer(dispute_app, name="dispute", help=_("Disputes over charges: open, list, resolve."))
     app.add_typer(period_app, name="period", help=_("Billing periods: list, show, close."))
     add_statement(app)
     app.command("prove", help=PROVE_HELP)(prove)
-    app.add_typer(export_app, name="export", help=_("The records for other programs: beancount, focus."))
+    app.command("trace", help=TRACE_HELP)(trace)
+    app.add_typer(export_app, name="export", help=_("The records for other programs: beancount, focus, audit."))
     app.command("replay", help=REPLAY_HELP)(replay)
     app.command("sweep", help=SWEEP_HELP)(sweep)
     app.add_typer(reproduce_app, name="reproduce")

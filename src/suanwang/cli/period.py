@@ -35,6 +35,7 @@ STATEMENT_HELP = with_examples(
 COLUMNS = (
     *("key", "kind", "subject_id", "name", "attempt", "centre_id", "sku", "chip_id", "quantity", "unit"),
     *("unit_fen", "from_s", "until_s", "amount_fen", "voucher_fen", "cash_fen", "voucher_id", "reason"),
+    *("dispute", "corrects"),
 )
 
 
@@ -99,7 +100,7 @@ def _values(line: "StatementLine") -> "Iterator[tuple[str, object]]":
     for name in COLUMNS:
         value = getattr(line, name)
         if value is not None:
-            yield name, value
+            yield name, " ".join(value) if isinstance(value, tuple) else value
 
 
 def period_table(found: "list[PeriodLine]") -> "RenderableType":
@@ -128,7 +129,7 @@ def statement_view(found: "Statement") -> "RenderableType":
             _shown(line.quantity),
             word(line.unit),
             *map(money, fen),
-            plain(line.reason) or NOTHING,
+            plain(_remark(line)) or NOTHING,
         )
     rows = [
         (_("tenant"), f"{found.name} ({found.organisation_id})"),
@@ -141,6 +142,13 @@ def statement_view(found: "Statement") -> "RenderableType":
         (_("repaid by programmes"), money(found.redeemed_fen)),
     ]
     return Group(made, pairs(rows))
+
+
+def _remark(line: "StatementLine") -> str:
+    """Why something was given back; of a charge, that it is disputed; of both, in which dispute."""
+    text = _("dispute {number}, not answered") if line.kind == "charge" else _("dispute {number}")
+    said = text.format(number=line.dispute) if line.dispute is not None else ""
+    return "; ".join(part for part in (said, line.reason) if part)
 
 
 def _shown(quantity: str) -> str:

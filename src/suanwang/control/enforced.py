@@ -30,9 +30,6 @@ def _not_enforced(programme: Programme) -> Iterator[tuple[str, object, str]]:
         yield "budget.on_exhausted", funds.on_exhausted, "first_come: no claim is kept waiting for a budget yet"
     if funds.carry_over:
         yield "budget.carry_over", True, "false: fund the programme with what is left of the year before"
-    if funds.co_funding:
-        levels = ", ".join(funder.level for funder in funds.co_funding)
-        yield "budget.co_funding", levels, "none: one agency pays all, shares are not split yet"
     if programme.voucher.transferable:
         yield "voucher.transferable", True, "false: vouchers are not passed on yet"
     if offset and programme.redemption.after_payment:

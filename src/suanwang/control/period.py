@@ -127,7 +127,7 @@ async def contradictions(tx: Connection, limit: int) -> list[dict[str, object]]:
             found.append({"period": one.name, "is": "not what the book says", **_differing(one.totals, booked)})
         charged_fen = sum(row["amount_fen"] for row in await periods.charges(tx, span, None, None))
         charged_fen += sum(row["amount_fen"] for row in await periods.orders(tx, span, None, None))
-        refunded_fen = sum(row["amount_fen"] for row in await periods.refunds(tx, span, None, None))
+        refunded_fen = sum(row["amount_fen"] for row in await periods.refunds(tx, span, None, None, one.name))
         if (charged_fen, refunded_fen) != (booked.charged_fen, booked.refunded_fen):
             found.append({"period": one.name, "is": "not what the lines add up to", "charged_fen": charged_fen})
     return found[:limit]

@@ -36,6 +36,10 @@ STATEMENTS = {
     "sealed_unchanged": "every sealed transaction is as it was when it was sealed, and where it was",
     "seals_chained": "every seal follows the one before it and is over exactly its transactions",
     "periods_closed": "closed periods follow one another, and each still adds up to what it was closed with",
+    "batches_as_booked": "every line of a settlement batch is what the book says, and every batch is its lines",
+    "batches_paid": "every batch that is paid was paid what its lines come to, and for them",
+    "settled_once": "nothing that is owed is in two settlement batches that live",
+    "batches_by_two": "no batch was approved by who proposed it, but those that were paid at once",
     "nothing_slipped_in": "no transaction is older than the last seal and in none",
 }
 RECKONED = {"seals_chained": seal.contradictions, "periods_closed": period.contradictions}

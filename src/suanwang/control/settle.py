@@ -1,18 +1,26 @@
-"""Settlement: what the book says is owed to centres and to tenants is paid, in one batch."""
+"""What the book says is owed to centres and to tenants; and, where no month was ever closed, its payment at once."""
 
-from suanwang.domain import movements
-from suanwang.domain.ledger import CASH, AccountKind, Transaction
+from suanwang.control import period as periods
+from suanwang.control import settlement
+from suanwang.domain.ledger import CASH, AccountKind
+from suanwang.domain.settlement import APPROVED, PAID, gather
 from suanwang.domain.tenant import Actor
+from suanwang.errors import Conflict
 from suanwang.store import answer, event, ledger
+from suanwang.store import period as closed_periods
+from suanwang.store import settlement as settlements
 from suanwang.store.answer import Call
 from suanwang.store.db import Connection, Database
 from suanwang.store.event import NewEvent
-from suanwang.store.posting import post
+from suanwang.store.period import EVERY_SEAL
 from suanwang.wire import Payment
+
+ZONE = "Asia/Shanghai"
+ALL_TIME_S = 2**62
 
 
 async def owed(tx: Connection) -> list[Payment]:
-    """Everything that is owed and not paid, by payee; sums of posted transfers only."""
+    """Everything that is owed and not paid, by payee; sums of posted transfers only, whatever batch they are in."""
     found: dict[tuple[str, str], dict[str, int]] = {}
     for row in await ledger.open_balances(tx, AccountKind.PAYABLE, AccountKind.REIMBURSABLE):
         if row.amount_fen > 0:  # who was paid, and then gave back, owes: paid so much less next time
@@ -24,28 +32,34 @@ async def owed(tx: Connection) -> list[Payment]:
     ]
 
 
-async def settle(db: Database, actor: Actor, call: Call, now_s: int) -> list[Payment]:
-    """Pay what is owed now. The same key again answers with the same batch and pays nothing twice."""
+async def settle(db: Database, actor: Actor, call: Call, now_s: int, zone: str = ZONE) -> list[Payment]:
+    """Propose, approve and pay all that is open now, as batches like any other. The same key again pays nothing twice.
+
+    Raises Conflict once a month was closed: from then on a batch takes two people.
+    """
     async with db.transaction() as tx:
         repeated = await answer.earlier(tx, call, list[Payment], now_s)
         if repeated is not None:
             return repeated
-        # One settlement at a time: two that read the same debts would pay them twice.
+        # One settlement at a time, and no month is closed meanwhile.
         await ledger.lock_settlement(tx)
-        payments = await owed(tx)
-        batch = f"{actor.organisation_id}/{call.key}"
-        await post(tx, [_payment(payment, batch, now_s, actor.token_id) for payment in payments], now_s)
+        await closed_periods.lock(tx)
+        if await closed_periods.periods(tx):
+            raise Conflict(
+                "months are closed here: propose batches, and let another approve them", code="TAKES_BATCHES"
+            )
+        month = periods.name_at(now_s, zone)
+        found = gather(await settlements.open_entries(tx, ALL_TIME_S, EVERY_SEAL))
+        made = await settlement.insert(tx, actor, found, month, now_s, at_once=True)
+        payments = []
+        for batch in await settlement.read(tx, batch_ids=made):
+            await settlements.insert_step(tx, batch.id, APPROVED, "", actor.token_id, None, now_s)
+            paid = await settlement.post_payment(tx, actor, batch, now_s)
+            await settlements.insert_step(tx, batch.id, PAID, "", actor.token_id, paid, now_s)
+            if paid:
+                payments.append(Payment(batch.payee, batch.kind, batch.cash_fen, batch.voucher_fen))
         await event.append(
-            tx, now_s, actor.token_id, [NewEvent("settled", body={"batch": batch, "payments": payments})]
+            tx, now_s, actor.token_id, [NewEvent("settled", body={"batches": made, "payments": payments})]
         )
         await answer.remember(tx, call, payments)
     return payments
-
-
-def _payment(payment: Payment, batch: str, now_s: int, actor: str) -> Transaction:
-    if payment.kind == "tenant":
-        return movements.pay_tenant(payment.payee, payment.voucher_fen, batch, now_s, actor)
-    amounts_fen = {f"{CASH}@{programme_id}": fen for programme_id, fen in payment.voucher_fen.items()}
-    if payment.cash_fen:
-        amounts_fen[CASH] = payment.cash_fen
-    return movements.pay_centre(payment.payee, amounts_fen, batch, now_s, actor)

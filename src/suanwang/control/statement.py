@@ -92,7 +92,9 @@ async def _lines(
 ) -> list[tuple[str, StatementLine]]:
     """(tenant, line): charges of jobs, those of orders, then refunds."""
     charged = [(row["tenant_id"], _charge(of, row)) for row in await periods.charges(tx, span, tenant_id, centre_ids)]
-    given = [(row["tenant_id"], _refund(row)) for row in await periods.refunds(tx, span, tenant_id, centre_ids)]
+    given = [
+        (row["tenant_id"], _refund(row)) for row in await periods.refunds(tx, span, tenant_id, centre_ids, of.name)
+    ]
     ordered = [(row["tenant_id"], _order(of, row)) for row in await periods.orders(tx, span, tenant_id, centre_ids)]
     return charged + ordered + given
 
@@ -119,6 +121,7 @@ def _charge(of: PeriodLine, row: Row) -> StatementLine:
         row["amount_fen"] - row["voucher_fen"],
         voucher_id,
         row["programme_id"],
+        dispute=row["dispute"],
     )
 
 
@@ -166,6 +169,8 @@ def _refund(row: Row) -> StatementLine:
         row["programme_id"] if of_voucher else None,
         row["reason"],
         not row["same_period"],
+        tuple(row["corrects"]),
+        row["dispute"],
     )
 
 

@@ -174,18 +174,29 @@ def expire(source: VoucherSource, amount_fen: int, returns: bool, at_s: int, act
     return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
 
 
-def pay_centre(centre_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str) -> Transaction:
-    """A settlement batch pays what is owed to a centre, asset by asset."""
+def pay_centre(
+    centre_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str, lines_sha256: str = ""
+) -> Transaction:
+    """A settlement batch pays what is owed to a centre, asset by asset.
+
+    `lines_sha256` stands in the subject, so that the sealed payment says for ever what it was for.
+    """
     legs = _legs(*((payable(centre_id, asset), bank(asset), fen) for asset, fen in sorted(amounts_fen.items())))
-    return _transaction("pay_centre", f"{batch}/{centre_id}", (batch, centre_id), legs, at_s, actor)
+    return _transaction("pay_centre", _paid_for(batch, centre_id, lines_sha256), (batch, centre_id), legs, at_s, actor)
 
 
-def pay_tenant(tenant_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str) -> Transaction:
-    """A settlement batch reimburses a tenant; keys are programme ids."""
+def pay_tenant(
+    tenant_id: str, amounts_fen: dict[str, int], batch: str, at_s: int, actor: str, lines_sha256: str = ""
+) -> Transaction:
+    """A settlement batch reimburses a tenant; keys are programme ids. `lines_sha256`: as in `pay_centre`."""
     legs = _legs(
         *(
             (reimbursable(tenant_id, programme_id), bank(programme_asset(programme_id)), fen)
             for programme_id, fen in sorted(amounts_fen.items())
         )
     )
-    return _transaction("pay_tenant", f"{batch}/{tenant_id}", (batch, tenant_id), legs, at_s, actor)
+    return _transaction("pay_tenant", _paid_for(batch, tenant_id, lines_sha256), (batch, tenant_id), legs, at_s, actor)
+
+
+def _paid_for(batch: str, payee: str, lines_sha256: str) -> str:
+    return "/".join(part for part in (batch, payee, lines_sha256) if part)

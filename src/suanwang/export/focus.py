@@ -32,7 +32,7 @@ COST_AND_USAGE = (
     *("ServiceProviderName", "HostProviderName", "InvoiceIssuerName", "InvoiceId", "InvoiceDetailId"),
     *("RegionId", "RegionName", "ResourceId", "ResourceName", "ResourceType"),
     *("SkuId", "SkuPriceId", "SkuMeter", "SkuPriceDetails", "ContractApplied", "Tags"),
-    *("x_ChargeKey", "x_CorrectionOf", "x_Attempt"),
+    *("x_ChargeKey", "x_CorrectionOf", "x_Corrects", "x_Attempt"),
 )
 CONTRACT_COMMITMENT = (
     *("ContractId", "ContractPeriodStart", "ContractPeriodEnd", "ContractCommitmentId", "ContractCommitmentType"),
@@ -55,6 +55,9 @@ INVOICE_DETAIL = (
     *("InvoiceDetailDescription", "InvoiceDetailGrain", "InvoiceIssueDate", "InvoiceIssueStatus"),
     *("InvoiceIssuerName", "PaymentDueDate", "PaymentTerms"),
 )
+
+FILES = frozenset({"cost-and-usage.csv", "contract-commitment.csv", "billing-period.csv", "invoice-detail.csv"})
+"""All that an export may have."""
 
 Cells = dict[str, str]
 
@@ -87,7 +90,9 @@ def _usage(bill: Bill, statement: Statement, line: StatementLine) -> Cells:
         "ChargeFrequency": "Usage-Based",
         "ChargeDescription": text_cell(line.reason or _described(line)),
         "x_ChargeKey": line.key,
-        "x_CorrectionOf": "",
+        # A key that is in this bill; those of earlier months stand in a column of their own.
+        "x_CorrectionOf": next((key for key in line.corrects if key.startswith(f"{bill.period.name}/")), ""),
+        "x_Corrects": " ".join(line.corrects),
     }
     price, unit = Decimal(yuan(line.unit_fen)), _UNITS.get(line.unit, line.unit)
     refund, meter = line.kind == "refund", line.sku if line.kind == "order" else "Chip time"

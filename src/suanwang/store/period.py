@@ -92,8 +92,11 @@ async def orders(tx: Connection, span: Span, tenant_id: str | None, centre_ids: 
     return await tx.fetch(_SQL["orders"], *span.bounds, tenant_id, centre_ids)
 
 
-async def refunds(tx: Connection, span: Span, tenant_id: str | None, centre_ids: list[str] | None) -> list[Row]:
-    return await tx.fetch(_SQL["refunds"], *span.bounds, tenant_id, centre_ids)
+async def refunds(
+    tx: Connection, span: Span, tenant_id: str | None, centre_ids: list[str] | None, open_name: str
+) -> list[Row]:
+    """`corrects`: the keys of the lines that the charges are on; `open_name`: the month of what is in no closed one."""
+    return await tx.fetch(_SQL["refunds"], *span.bounds, tenant_id, centre_ids, open_name)
 
 
 async def redeemed_fen(tx: Connection, span: Span, tenant_id: str | None) -> dict[str, int]:

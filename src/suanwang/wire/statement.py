@@ -56,6 +56,10 @@ class StatementLine:
     reason: str = ""
     corrects_earlier: bool = False
     """A refund of what was charged in a period that was closed before."""
+    corrects: tuple[str, ...] = ()
+    """Of a refund: the keys of the lines that it is about, with the month that each was billed in."""
+    dispute: int | None = None
+    """Of a charge: the one that is open on it, and keeps it out of the settlement. Of a refund: the one it answers."""
 
 
 class NewDispute(Request, frozen=True, kw_only=True):
@@ -115,7 +119,7 @@ class Statement:
 class Earning:
     """What a centre has of one asset: cash, or the money of one programme.
 
-    `split`: by the level of government, if its rules share the programme's cost; an odd fen is the first level's.
+    `split`: by the level of government, if its rules share the programme's cost (method of the largest remainder).
     """
 
     programme_id: str | None

@@ -11,7 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 
-from suanwang.units import share_fen
+from suanwang.units import BASIS_POINTS
 
 
 class OnExhausted(StrEnum):
@@ -290,13 +290,22 @@ def rules_sha256(programme: Programme) -> str:
 def co_funding_split(programme: Programme, amount_fen: int) -> tuple[tuple[str, int], ...]:
     """Who pays how much of an amount, by level; empty if one body pays all.
 
-    Every level but the first pays its share rounded down; the first pays the rest, so an odd fen is its (assumption).
+    Method of the largest remainder: every level pays its share rounded down, and each fen that is left goes to the
+    level that rounding took most from; of equal ones to the one that the rules name first. The parts are always the
+    whole. What is given back is split like what is paid.
     """
-    if not programme.budget.co_funding:
+    funders = programme.budget.co_funding
+    if amount_fen < 0:
+        return tuple((level, -fen) for level, fen in co_funding_split(programme, -amount_fen))
+    if not funders:
         return ()
-    first, *others = programme.budget.co_funding
-    shares = [(funder.level, share_fen(amount_fen, funder.share_bp)) for funder in others]
-    return ((first.level, amount_fen - sum(fen for _, fen in shares)), *shares)
+    shares = [divmod(amount_fen * funder.share_bp, BASIS_POINTS) for funder in funders]
+    left_fen = amount_fen - sum(fen for fen, _ in shares)
+    most_lost = sorted(range(len(funders)), key=lambda place: -shares[place][1])[:left_fen]
+    return tuple(
+        (funder.level, fen + (place in most_lost))
+        for place, (funder, (fen, _)) in enumerate(zip(funders, shares, strict=True))
+    )
 
 
 def share_pro_rata(left_fen: int, wanted_fen: tuple[int, ...]) -> tuple[int, ...]:

@@ -20,25 +20,46 @@ from transactions_in($1, $2, $3, $4) t join transfer l on l.transaction_id = t.i
 join account d on d.id = l.debit_id join account c on c.id = l.credit_id
 
 -- name: charges
--- By the records: one line per attempt and price.
+-- By the records: one line per attempt and price. Use that cost nothing by itself (its fen was paid before, by rounding
+-- up, or the pool is free) has no transaction; it is counted where it was recorded, and with the charge before it.
+with inside as materialized (
+    select c.* from transactions_in($1, $2, $3, $4) t join charge c on c.transaction_id = t.id where t.kind = 'charge'
+    union all
+    select c.* from charge c where c.amount_fen = 0 and c.kept and ($5::text is null or c.tenant_id = $5) and c.effective_s < $1
+        and over_at($1, $2, c.xid, c.recorded_s) and not (c.effective_s < $3 and over_at($3, $4, c.xid, c.recorded_s))
+), named as (
+    select c.*, case when c.amount_fen > 0 then c.voucher_id else (
+        select o.voucher_id from inside o where o.job_id = c.job_id and o.attempt = c.attempt and o.amount_fen > 0
+        order by o.from_s < c.from_s desc, abs(o.from_s - c.from_s) limit 1) end as payer_id
+    from inside c
+    where ($5::text is null or c.tenant_id = $5) and ($6::text[] is null or c.centre_id = any($6))
+)
 select c.tenant_id, c.job_id, j.name as job_name, c.attempt, c.centre_id, a.pool_id, p.chip_id, c.fen_per_chip_hour,
-    c.voucher_id, v.programme_id, min(c.from_s) as from_s, max(c.until_s) as until_s, sum(c.chip_s)::bigint as chip_s,
-    sum(c.amount_fen)::bigint as amount_fen, sum(c.voucher_fen)::bigint as voucher_fen
-from transactions_in($1, $2, $3, $4) t join charge c on c.transaction_id = t.id
+    c.payer_id as voucher_id, v.programme_id, min(c.from_s) as from_s, max(c.until_s) as until_s,
+    sum(c.chip_s)::bigint as chip_s, sum(c.amount_fen)::bigint as amount_fen, sum(c.voucher_fen)::bigint as voucher_fen,
+    (select max(d.number) from dispute d left join dispute_answer w on w.dispute_id = d.id
+     where d.job_id = c.job_id and d.attempt = c.attempt and w.dispute_id is null) as dispute
+from named c
 join job j on j.id = c.job_id join attempt a on a.job_id = c.job_id and a.number = c.attempt
-join pool p on p.id = a.pool_id left join voucher v on v.id = c.voucher_id
-where t.kind = 'charge' and ($5::text is null or c.tenant_id = $5) and ($6::text[] is null or c.centre_id = any($6))
+join pool p on p.id = a.pool_id left join voucher v on v.id = c.payer_id
 group by c.tenant_id, c.job_id, j.name, j.number, c.attempt, c.centre_id, a.pool_id, p.chip_id, c.fen_per_chip_hour,
-    c.voucher_id, v.programme_id
-order by c.tenant_id, j.number, c.attempt, from_s, c.voucher_id
+    c.payer_id, v.programme_id
+order by c.tenant_id, j.number, c.attempt, from_s, c.payer_id
 
 -- name: orders
--- One line per service order.
+-- One line per service order; use that cost nothing by itself is counted as with charges.
+with inside as materialized (
+    select c.* from transactions_in($1, $2, $3, $4) t join order_charge c on c.transaction_id = t.id
+    where t.kind = 'charge_order'
+    union all
+    select c.* from order_charge c where c.amount_fen = 0 and c.measured > 0 and c.until_s < $1
+        and over_at($1, $2, c.xid, c.recorded_s) and not (c.until_s < $3 and over_at($3, $4, c.xid, c.recorded_s))
+)
 select o.tenant_id, o.id as order_id, o.number, p.id as product_id, p.name, p.unit, p.fen, p.per, p.size::text as size, c.centre_id,
     min(c.from_s) as from_s, max(c.until_s) as until_s, sum(c.measured)::text as measured, sum(c.amount_fen)::bigint as amount_fen
-from transactions_in($1, $2, $3, $4) t join order_charge c on c.transaction_id = t.id
+from inside c
 join service_order o on o.id = c.order_id join product p on p.seq = o.product_seq
-where t.kind = 'charge_order' and ($5::text is null or o.tenant_id = $5) and ($6::text[] is null or c.centre_id = any($6))
+where ($5::text is null or o.tenant_id = $5) and ($6::text[] is null or c.centre_id = any($6))
 group by o.tenant_id, o.id, o.number, p.seq, p.id, p.name, p.unit, p.fen, p.per, p.size, c.centre_id
 order by o.tenant_id, o.number
 
@@ -50,7 +71,18 @@ select j.tenant_id, r.job_id, j.name as job_name, r.attempt, r.number, a.centre_
     case when v.terms ->> 'flow' = 'offset' then r.voucher_fen else 0 end as voucher_fen,
     coalesce((select bool_and(w.id is not null) from charge c
         left join transactions_in($1, $2, $3, $4) w on w.id = c.transaction_id
-        where c.job_id = r.job_id and c.attempt = r.attempt and c.transaction_id is not null), true) as same_period
+        where c.job_id = r.job_id and c.attempt = r.attempt and c.transaction_id is not null), true) as same_period,
+    array(select distinct o.period || '/' || o.line from (
+        select coalesce(billed.name, $7) as period,
+            concat_ws('/', c.job_id, c.attempt, c.fen_per_chip_hour, coalesce(c.voucher_id::text, 'cash')) as line
+        from charge c join ledger_transaction u on u.id = c.transaction_id left join sealed s on s.transaction_id = u.id
+        left join lateral (
+            select name from period where u.effective_s < end_s and s.seal <= last_seal order by end_s limit 1
+        ) billed on true
+        where c.job_id = r.job_id and c.attempt = r.attempt
+    ) o order by 1) as corrects,
+    (select d.number from dispute_answer w join dispute d on d.id = w.dispute_id
+     where w.job_id = r.job_id and w.refund_number = r.number) as dispute
 from transactions_in($1, $2, $3, $4) t join refund r on r.transaction_id = t.id
 join job j on j.id = r.job_id join attempt a on a.job_id = r.job_id and a.number = r.attempt
 join pool p on p.id = a.pool_id left join voucher v on v.id = j.voucher_id

@@ -236,8 +236,53 @@ select t.id::text as transaction, t.kind, t.subject from ledger_transaction t
 join (select horizon from seal order by number desc limit 1) last on t.xid < last.horizon
 where not exists (select from sealed s where s.transaction_id = t.id)
 
+-- name: batches_as_booked
+-- Lines that are not what their transaction moved, and batches that are not their lines.
+select l.settlement_id as batch, l.transaction_id::text as transaction, l.amount_fen, coalesce(m.fen, 0)::bigint as booked_fen
+from settlement_line l left join lateral (
+    select sum(case when t.credit_id = l.account_id then t.amount_fen else -t.amount_fen end) as fen
+    from transfer t where t.transaction_id = l.transaction_id and l.account_id in (t.credit_id, t.debit_id)
+) m on true where l.amount_fen <> coalesce(m.fen, 0)
+union all
+select b.id, encode(b.lines_sha256, 'hex'), b.total_fen, coalesce(x.fen, 0) from settlement b left join (
+    select settlement_id, count(*) as lines, sum(amount_fen)::bigint as fen,
+        sha256(convert_to(string_agg(line, '' order by line collate "C"), 'UTF8')) as digest
+    from (
+        select l.settlement_id, l.amount_fen, l.transaction_id || ' ' || a.key || ' ' || l.amount_fen || E'\n' as line
+        from settlement_line l join account a on a.id = l.account_id
+    ) text group by settlement_id
+) x on x.settlement_id = b.id
+where (b.total_fen, b.lines, b.lines_sha256) is distinct from (coalesce(x.fen, 0), coalesce(x.lines, 0)::int, x.digest)
+
+-- name: batches_paid
+-- A batch is paid with what its lines come to, account by account, and under its own name.
+select p.batch, p.account, p.owed_fen, coalesce(-m.fen, 0)::bigint as paid_fen from (
+    select s.settlement_id as batch, s.transaction_id, l.account_id, a.key as account, sum(l.amount_fen)::bigint as owed_fen
+    from settlement_step s join settlement_line l on l.settlement_id = s.settlement_id join account a on a.id = l.account_id
+    where s.state = 'paid' group by s.settlement_id, s.transaction_id, l.account_id, a.key
+) p left join lateral (
+    select sum(case when t.credit_id = p.account_id then t.amount_fen else -t.amount_fen end) as fen
+    from transfer t where t.transaction_id = p.transaction_id and p.account_id in (t.credit_id, t.debit_id)
+) m on true where p.owed_fen <> coalesce(-m.fen, 0)
+union all
+select b.id, t.subject, b.total_fen, t.total_fen from settlement_step s join settlement b on b.id = s.settlement_id
+join ledger_transaction t on t.id = s.transaction_id
+where t.total_fen <> b.total_fen or t.kind <> 'pay_' || b.kind
+    or t.subject <> b.id || '/' || b.payee || '/' || encode(b.lines_sha256, 'hex')
+
+-- name: settled_once
+select l.transaction_id::text as transaction, a.key as account, count(*) as batches
+from settlement_line l join account a on a.id = l.account_id
+where not exists (select from settlement_step s where s.settlement_id = l.settlement_id and s.state = 'rejected')
+group by l.transaction_id, a.key having count(*) > 1
+
+-- name: batches_by_two
+select b.id as batch, b.actor from settlement b join settlement_step s on s.settlement_id = b.id and s.state = 'approved'
+where not b.at_once and s.actor = b.actor
+
 -- name: counts
 select (select count(*) from ledger_transaction) as transactions, (select count(*) from transfer) as transfers,
     (select count(*) from job) as jobs, (select count(*) from attempt) as attempts, (select count(*) from usage) as usage,
     (select count(*) from charge) as charges, (select count(*) from service_order) as orders,
-    (select count(*) from order_charge) as order_charges, (select count(*) from voucher) as vouchers, (select count(*) from pool) as pools
+    (select count(*) from order_charge) as order_charges, (select count(*) from voucher) as vouchers, (select count(*) from pool) as pools,
+    (select count(*) from settlement) as batches
