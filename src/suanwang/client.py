@@ -37,6 +37,7 @@ from suanwang.wire import (
     CentreLine,
     CentreStatement,
     ClaimAnswer,
+    ClawBackLine,
     Decision,
     DisputeAnswer,
     DisputeLine,
@@ -53,6 +54,7 @@ from suanwang.wire import (
     NewBooking,
     NewCentre,
     NewClaim,
+    NewClawBack,
     NewDispute,
     NewFunding,
     NewListing,
@@ -61,6 +63,7 @@ from suanwang.wire import (
     NewOrganisation,
     NewProgramme,
     NewRefund,
+    NewRepayment,
     NewToken,
     NewTopUp,
     NewUse,
@@ -288,6 +291,16 @@ class Client:
 
     async def vouchers(self) -> list[VoucherLine]:
         return await self._get("/v1/vouchers", list[VoucherLine])
+
+    async def claw_back(
+        self, voucher_id: str, reason: str, used_fen: int = 0, *, key: str | None = None
+    ) -> ClawBackLine:
+        new = NewClawBack(reason=reason, used_fen=used_fen)
+        return await self._post(f"/v1/vouchers/{_path(voucher_id)}/claw-back", new, ClawBackLine, key=key)
+
+    async def repay(self, voucher_id: str, amount_fen: int, *, key: str | None = None) -> ClawBackLine:
+        new = NewRepayment(amount_fen=amount_fen)
+        return await self._post(f"/v1/vouchers/{_path(voucher_id)}/repayments", new, ClawBackLine, key=key)
 
     # Bills and proofs
 

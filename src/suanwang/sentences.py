@@ -284,6 +284,7 @@ _MORE_ERRORS = {
     ),
     "IDEMPOTENCY_KEY_REUSED": (mark("this key was used before for another request; choose a new --key"),),
     "CENTRE_IS_SEEN": (mark("{centre} is seen: cancel its jobs or drain it; it can be given up once it is unseen"),),
+    "CLAWED_BACK": (mark("voucher {voucher} is clawed back already"),),
     "JOB_NOT_SETTLED": (mark("refunds are for jobs that are over"),),
     "DISPUTE_OPEN": (mark("dispute {dispute} is about this attempt and not answered yet"),),
     "DISPUTE_ANSWERED": (mark("dispute {dispute} is answered, and an answer stands"),),

@@ -59,6 +59,8 @@ GET    /v1/provider-lists               .      +      +     +        +     +    
 POST   /v1/claims                       .      +      +     .        .     .       .       .
 GET    /v1/claims                       .      +      +     .        .     +       +       +
 POST   /v1/claims/{claim_id}/decision   .      .      .     .        .     +       .       .
+POST   /v1/vouchers/{voucher_id}/claw-back  .  .      .     .        .     +       .       .
+POST   /v1/vouchers/{voucher_id}/repayments .  .      .     .        .     +       .       .
 GET    /v1/vouchers                     .      +      +     .        .     +       +       +
 GET    /v1/settlement                   .      .      .     .        .     .       +       +
 POST   /v1/settlements                  .      .      .     .        .     .       .       +
@@ -104,6 +106,7 @@ FILLED = {
     "{batch_id}": "no-such-batch",
     "{window_id}": "no-such-maintenance",
     "{claim_id}": "00000000-0000-0000-0000-000000000000",
+    "{voucher_id}": "00000000-0000-0000-0000-000000000000",
 }
 
 

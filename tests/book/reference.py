@@ -47,6 +47,10 @@ def owed_back(tenant: str, programme: str) -> str:
     return f"reimbursable:{tenant}:{money(programme)}"
 
 
+def taken(programme: str) -> str:
+    return f"clawed_back:{programme}:{money(programme)}"
+
+
 def gone(programme: str) -> str:
     return f"expired:{programme}:{money(programme)}"
 
@@ -145,6 +149,12 @@ class Reference:
             legs.append((gone(programme), budget(programme), fen))
         return self.move(("expire", source[0], at_s), *legs)
 
+    def claw_back(self, source: tuple[str, str], fen: int) -> str:
+        return self.move(("claw_back", source[0]), (voucher(*source), taken(source[1]), fen))
+
+    def repay(self, source: tuple[str, str], before_fen: int, fen: int) -> str:
+        return self.move(("repay", source[0], before_fen), (bank(money(source[1])), taken(source[1]), fen))
+
     def pay_centre(self, centre: str, amounts: Mapping[str, int], batch: str) -> str:
         legs = [(owed(centre, asset), bank(asset), fen) for asset, fen in sorted(amounts.items())]
         return self.move(("pay_centre", batch, centre), *legs)
@@ -155,7 +165,7 @@ class Reference:
 
 
 def voucher_identity(legs: list[Leg], voucher_id: str) -> tuple[int, int]:
-    """Granted, and available + held + used + expired, of one voucher by its transfers alone."""
+    """Granted, and available + held + used + expired + taken back, of one voucher by its transfers alone."""
     own, waits, sinks = f"voucher:{voucher_id}:", f"hold:voucher/{voucher_id}:", ("payable:", "reimbursable:")
     places: Counter[str] = Counter()
     for source, target, fen in legs:
@@ -165,6 +175,7 @@ def voucher_identity(legs: list[Leg], voucher_id: str) -> tuple[int, int]:
         places["used"] += fen * (source.startswith(waits) and target.startswith(sinks))
         places["used"] -= fen * (source.startswith(sinks) and target.startswith(own))
         places["expired"] += fen * (source.startswith(own) and target.startswith("expired:"))
+        places["taken"] += fen * (source.startswith(own) and target.startswith("clawed_back:"))
     return places["granted"], places.total() - places["granted"]
 
 

@@ -186,6 +186,14 @@ def machine(bench: Bench) -> type[RuleBasedStateMachine]:
         def expire(self, voucher: int, fen: int, returns: bool, at_s: int) -> None:
             self.call("expire", source=self.source(voucher), fen=fen, returns=returns, at_s=at_s)
 
+        @rule(voucher=vouchers, fen=part)
+        def claw_back(self, voucher: int, fen: int) -> None:
+            self.call("claw_back", source=self.source(voucher), fen=fen)
+
+        @rule(voucher=vouchers, before_fen=few, fen=small)
+        def repay(self, voucher: int, before_fen: int, fen: int) -> None:
+            self.call("repay", source=self.source(voucher), before_fen=before_fen, fen=fen)
+
         @rule(centre=centres, cash_fen=small, one_fen=small, other_fen=small, batch=few)
         def pay_centre(self, centre: int, cash_fen: int, one_fen: int, other_fen: int, batch: int) -> None:
             programmes_fen = {reference.money(self.name("p", i)): fen for i, fen in enumerate((one_fen, other_fen))}
@@ -250,6 +258,8 @@ ORDER = {
     "refund": ("tenant", "job", "number", "centre", "fen", "source", "voucher_fen"),
     "redeem": ("tenant", "job", "source", "fen"),
     "expire": ("source", "fen", "returns"),
+    "claw_back": ("source", "fen"),
+    "repay": ("source", "before_fen", "fen"),
     "pay_centre": ("centre", "amounts", "batch"),
     "pay_tenant": ("tenant", "amounts", "batch"),
 }

@@ -54,7 +54,7 @@ COMMANDS = {
     *("export beancount", "export focus", "period list", "period show", "period close", "statement"),
     *("programme add", "programme list", "programme fund"),
     *("provider-list add", "provider-list remove", "provider-list show"),
-    *("voucher list", "voucher claim", "voucher claims", "voucher decide"),
+    *("voucher list", "voucher claim", "voucher claims", "voucher decide", "voucher claw-back", "voucher repaid"),
 }
 LONG_RUNNING = {"up", "agent"}
 

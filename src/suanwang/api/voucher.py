@@ -6,8 +6,8 @@ from litestar import Request, get, post
 
 from suanwang.api.access import ANYBODY, OFFICER, TENANTS, VOUCHER_READERS, call_of, hub_of
 from suanwang.api.network import parse_id
+from suanwang.control import clawback
 from suanwang.control import voucher as flows
-from suanwang.control.enforced import by_people_only
 from suanwang.control.providers import read_providers
 from suanwang.domain.ledger import budget
 from suanwang.domain.tenant import Actor, Role
@@ -15,13 +15,16 @@ from suanwang.domain.voucher import VoucherAmounts, label
 from suanwang.rulesfile import programme_of
 from suanwang.store import ledger, voucher
 from suanwang.store.db import Connection, Row, from_json
-from suanwang.store.voucher import VoucherRecord
+from suanwang.store.voucher import ClawBack, VoucherRecord
 from suanwang.wire import (
     ClaimAnswer,
+    ClawBackLine,
     Decision,
     NewClaim,
+    NewClawBack,
     NewFunding,
     NewProgramme,
+    NewRepayment,
     ProgrammeLine,
     VoucherLine,
 )
@@ -54,7 +57,6 @@ async def _programme(tx: Connection, row: Row) -> ProgrammeLine:
         automatic_limit_fen=row["automatic_limit_fen"],
         budget_left_fen=await ledger.balance_fen(tx, budget(row["id"])),
         granted_fen=await voucher.granted_in_all_fen(tx, row["id"]),
-        not_enforced=by_people_only(programme),
     )
 
 
@@ -117,17 +119,34 @@ async def list_vouchers(request: Request[Actor, Any, Any]) -> list[VoucherLine]:
     tenant_id, agency_id = _scope(request.user)
     async with hub_of(request).db.transaction(snapshot=True) as tx:
         records = await (await read_providers(tx)).with_centres(tx, await voucher.vouchers(tx, tenant_id, agency_id))
-        places = await ledger.voucher_places(tx, [record.id for record in records])
-    return [_voucher(record, places[record.id]) for record in records]
+        ids = [record.id for record in records]
+        places, claw_backs = await ledger.voucher_places(tx, ids), await voucher.claw_backs(tx, ids)
+    return [_voucher(record, places[record.id], claw_backs.get(record.id)) for record in records]
 
 
-def _voucher(record: VoucherRecord, places: Row) -> VoucherLine:
+@post("/v1/vouchers/{voucher_id:str}/claw-back", opt={"may": OFFICER}, status_code=201)
+async def claw_back(request: Request[Actor, Any, Any], voucher_id: str, data: NewClawBack) -> ClawBackLine:
+    """The voucher ends at once; what it paid wrongly its tenant owes until it repays."""
+    hub, call = hub_of(request), await call_of(request)
+    return await clawback.claw_back(hub.db, request.user, parse_id(voucher_id, "voucher"), data, call, hub.clock())
+
+
+@post("/v1/vouchers/{voucher_id:str}/repayments", opt={"may": OFFICER}, status_code=201)
+async def repay(request: Request[Actor, Any, Any], voucher_id: str, data: NewRepayment) -> ClawBackLine:
+    """What the agency has got back of what a tenant owes."""
+    hub, call = hub_of(request), await call_of(request)
+    return await clawback.repay(hub.db, request.user, parse_id(voucher_id, "voucher"), data, call, hub.clock())
+
+
+def _voucher(record: VoucherRecord, places: Row, clawed: ClawBack | None) -> VoucherLine:
     amounts = VoucherAmounts(
         granted_fen=record.granted_fen,
         available_fen=record.available_fen,
         held_fen=places["held_fen"],
-        used_fen=places["used_fen"],
+        used_fen=places["used_fen"] - places["clawed_back_fen"],
         expired_fen=places["expired_fen"],
+        revoked_fen=places["revoked_fen"],
+        clawed_back_fen=places["clawed_back_fen"],
     )
     return VoucherLine(
         id=str(record.id),
@@ -138,6 +157,9 @@ def _voucher(record: VoucherRecord, places: Row) -> VoucherLine:
         held_fen=amounts.held_fen,
         used_fen=amounts.used_fen,
         expired_fen=amounts.expired_fen,
+        revoked_fen=amounts.revoked_fen,
+        clawed_back_fen=amounts.clawed_back_fen,
+        owed_fen=0 if clawed is None else clawed.owed_fen - amounts.clawed_back_fen,
         label=label(amounts),
         flow=record.terms.flow,
         rate_bp=record.terms.rate_bp or 0,
@@ -147,4 +169,4 @@ def _voucher(record: VoucherRecord, places: Row) -> VoucherLine:
     )
 
 
-ROUTES = [add_programme, list_programmes, fund, claim, list_claims, decide, list_vouchers]
+ROUTES = [add_programme, list_programmes, fund, claim, list_claims, decide, list_vouchers, claw_back, repay]

@@ -42,14 +42,12 @@ async def add(
         ),
     ] = "0",  # type: ignore[assignment]  # typer gives the default to the parser
 ) -> None:
-    from rich.console import Group
-
     from suanwang.cli.request import text_of
     from suanwang.wire import NewProgramme
 
     new = NewProgramme(rules=text_of(rules), rules_id=rules_id, automatic_limit_fen=automatic_limit)
     line = await session.hub.add_programme(new)
-    session.screen.show(line, lambda: Group(programme_table([line]), *map(_not_enforced, line.not_enforced)))
+    session.screen.show(line, lambda: programme_table([line]))
 
 
 @hub_command(programme_app, "list", help=_("List the programmes of the network."))
@@ -68,10 +66,6 @@ async def fund(
     await session.hub.fund(programme, yuan, key=key)
     text = _("{amount} yuan paid in for {programme}").format(amount=money(yuan), programme=programme)
     session.screen.show({"programme_id": programme, "amount_fen": yuan}, lambda: plain(text))
-
-
-def _not_enforced(rule: str) -> "RenderableType":
-    return plain(_("{rule} stands on paper alone: the network has no command for it yet").format(rule=rule))
 
 
 def programme_table(lines: "Sequence[ProgrammeLine]") -> "RenderableType":

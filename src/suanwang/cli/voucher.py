@@ -5,7 +5,16 @@ from typing import TYPE_CHECKING, Annotated, get_args
 
 import typer
 
-from suanwang.cli.options import DecidedYuan, UseName, positive_fen, read_pairs, read_with, with_examples
+from suanwang.cli.options import (
+    DecidedYuan,
+    UseName,
+    Yuan,
+    fen_or_nothing,
+    positive_fen,
+    read_pairs,
+    read_with,
+    with_examples,
+)
 from suanwang.cli.screen import pairs, plain, table
 from suanwang.cli.session import REFUSED, Session, hub_command
 from suanwang.i18n import _
@@ -14,9 +23,14 @@ from suanwang.words import NOTHING, instant, money, rate, say, word
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from suanwang.wire import ClaimAnswer, VoucherLine
+    from suanwang.wire import ClaimAnswer, ClawBackLine, VoucherLine
 
 voucher_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+CLAW_BACK_HELP = with_examples(
+    _("Take a voucher back: it ends, what no job holds is taken, and --used is asked back."),
+    'suanwang voucher claw-back 0d0be1a0-5c5a-5d4e-9d0c-5f3b6a2c7e11 --reason "the contract was cancelled"',
+    'suanwang voucher claw-back 0d0be1a0-5c5a-5d4e-9d0c-5f3b6a2c7e11 --reason "used for mining" --used 1200',
+)
 CLAIM_HELP = with_examples(
     _("Claim a voucher for a contract. The rules answer at once, with every reason."),
     "suanwang voucher claim beijing-2023 --contract C-17 --signed-on 2025-03-31 --term-days 90 --amount 10000",
@@ -120,8 +134,54 @@ async def decide(
     session.screen.show(answer, lambda: claim_view(answer))
 
 
+@hub_command(voucher_app, "claw-back", help=CLAW_BACK_HELP)
+async def claw_back(
+    session: Session,
+    voucher: Annotated[str, typer.Argument(metavar="VOUCHER", help=_("Id of a voucher."))],
+    reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help=_("Why; it is kept."))],
+    used: Annotated[
+        int | None,
+        typer.Option(
+            "--used",
+            metavar="YUAN",
+            parser=read_with(fen_or_nothing),
+            help=_("What the tenant shall repay of what the voucher paid."),
+        ),
+    ] = None,
+    key: Annotated[str | None, typer.Option("--key", help=_("The same key again does nothing twice."))] = None,
+) -> None:
+    line = await session.hub.claw_back(voucher, reason, used or 0, key=key)
+    session.screen.show(line, lambda: claw_back_view(line))
+
+
+@hub_command(voucher_app, "repaid", help=_("Book what a tenant has repaid for a voucher that was clawed back."))
+async def repaid(
+    session: Session,
+    voucher: Annotated[str, typer.Argument(metavar="VOUCHER", help=_("Id of a voucher."))],
+    yuan: Yuan,
+    key: Annotated[str | None, typer.Option("--key", help=_("The same key again does nothing twice."))] = None,
+) -> None:
+    line = await session.hub.repay(voucher, yuan, key=key)
+    session.screen.show(line, lambda: claw_back_view(line))
+
+
+def claw_back_view(line: "ClawBackLine") -> "RenderableType":
+    return pairs(
+        [
+            (_("voucher"), line.voucher_id),
+            (_("programme"), line.programme_id),
+            (_("tenant"), line.tenant_id),
+            (_("taken back"), money(line.taken_fen)),
+            (_("to be repaid"), money(line.owed_fen)),
+            (_("repaid"), money(line.repaid_fen)),
+            (_("why"), plain(line.reason)),
+            (_("at"), instant(line.at_s)),
+        ],
+    )
+
+
 def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
-    amounts = (_("granted"), _("available"), _("held"), _("used"), _("expired"))
+    amounts = (_("granted"), _("available"), _("held"), _("used"), _("expired"), _("taken back"), _("to be repaid"))
     columns = (
         _("voucher"),
         _("programme"),
@@ -136,6 +196,7 @@ def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
     made = table("", columns, right=(*amounts, _("rate")), wrap=(_("programme"), _("money"), _("centres"), _("until")))
     for line in lines:
         values = (line.granted_fen, line.available_fen, line.held_fen, line.used_fen, line.expired_fen)
+        taken_back = (line.revoked_fen + line.clawed_back_fen, line.owed_fen)
         made.add_row(
             line.id,
             line.programme_id,
@@ -143,7 +204,7 @@ def voucher_table(lines: "Sequence[VoucherLine]") -> "RenderableType":
             word(line.label),
             rate(line.rate_bp),
             word(line.flow),
-            *map(money, values),
+            *map(money, values + taken_back),
             instant(line.valid_to_s),
             ", ".join(line.centres),
         )

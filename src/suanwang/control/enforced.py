@@ -9,18 +9,11 @@ from collections.abc import Iterator
 from suanwang.domain.voucher import Flow, OnExhausted, Programme
 from suanwang.errors import InvalidInput
 
-CLAWBACK = "anti_abuse.clawback"
-
 
 def require_enforced(programme: Programme) -> None:
     """Raises InvalidInput (RULE_NOT_ENFORCED) naming the first rule that would stand on paper alone."""
     for rule, value, allowed in _not_enforced(programme):
         raise InvalidInput(rule, value, allowed, code="RULE_NOT_ENFORCED")
-
-
-def by_people_only(programme: Programme) -> list[str]:
-    """Rights that the rules keep and that nobody can exercise here yet: an officer should know."""
-    return [CLAWBACK] if programme.anti_abuse.clawback else []
 
 
 def _not_enforced(programme: Programme) -> Iterator[tuple[str, object, str]]:

@@ -26,7 +26,6 @@ from suanwang.domain.voucher import (
     Part,
     Programme,
     Provider,
-    VoucherTerms,
     YearBasis,
     assess,
     claim_after,
@@ -407,7 +406,7 @@ async def expire_vouchers(db: Database, now_s: int) -> int:
     async with db.transaction() as tx:
         transactions, news = [], []
         for row in await voucher.ended_with_value(tx, now_s):
-            terms = from_json(row["terms"], VoucherTerms)
+            terms = voucher.terms_until(row)
             lost_fen = expire(terms, row["amount_fen"], now_s, row["granted_fen"] - row["amount_fen"]).amount_fen
             returns = terms.on_expiry is OnExpiry.RETURN_TO_PROGRAMME
             source = VoucherSource(str(row["id"]), row["programme_id"])

@@ -101,6 +101,10 @@ class Transaction:
         return sha256("\n".join(lines).encode()).digest()
 
 
+def clawed_back(programme_id: str) -> Account:
+    return Account(AccountKind.CLAWED_BACK, programme_id, programme_asset(programme_id))
+
+
 def bank(asset: str) -> Account:
     return Account(AccountKind.BANK, "clearing", asset)
 

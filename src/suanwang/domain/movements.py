@@ -13,6 +13,7 @@ from suanwang.domain.ledger import (
     Transfer,
     bank,
     budget,
+    clawed_back,
     expired,
     hold_on,
     identity,
@@ -172,6 +173,18 @@ def expire(source: VoucherSource, amount_fen: int, returns: bool, at_s: int, act
     if returns:
         legs += _legs((gone, budget(source.programme_id), amount_fen))
     return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
+
+
+def claw_back(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """What no job holds of a voucher is taken back, once."""
+    legs = _legs((source.account, clawed_back(source.programme_id), amount_fen))
+    return _transaction("claw_back", source.voucher_id, (source.voucher_id,), legs, at_s, actor)
+
+
+def repay(source: VoucherSource, before_fen: int, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """A tenant repays what a voucher that was clawed back had paid; `before_fen`: what it has repaid so far."""
+    legs = _legs((bank(source.account.asset), clawed_back(source.programme_id), amount_fen))
+    return _transaction("repay", source.voucher_id, (source.voucher_id, before_fen), legs, at_s, actor)
 
 
 def pay_centre(

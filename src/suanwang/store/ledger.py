@@ -71,5 +71,5 @@ async def held_cash_fen(tx: Connection, tenant_id: str) -> int:
 
 
 async def voucher_places(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, Row]:
-    """Where the value of vouchers went: held, used, expired."""
+    """Where the value of vouchers went: held, used, of it clawed back, expired, revoked (taken back unused)."""
     return {row["id"]: row for row in await tx.fetch(_SQL["voucher_places"], voucher_ids)}

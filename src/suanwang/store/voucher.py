@@ -1,6 +1,6 @@
 """Programmes, claims and vouchers. How much a voucher is worth now is in the book, not here."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from uuid import UUID
 
@@ -32,6 +32,18 @@ class VoucherRecord:
     available_fen: int
     centre_ids: tuple[str, ...] = ()
     """Where it pays now: `control.providers` says so, and fills it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClawBack:
+    """A voucher that was taken back: what it still had, and what its tenant was asked to repay."""
+
+    voucher_id: UUID
+    taken_fen: int
+    owed_fen: int
+    reason: str
+    actor: str
+    at_s: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +229,34 @@ def _record(row: Row) -> VoucherRecord:
         row["programme_id"],
         row["tenant_id"],
         row["claim_id"],
-        from_json(row["terms"], VoucherTerms),
+        terms_until(row),
         row["granted_fen"],
         row["valid_from_s"],
         row["valid_to_s"],
         tuple(row["asked_centres"]),
         row["available_fen"],
     )
+
+
+def terms_until(row: Row) -> VoucherTerms:
+    """The terms of a voucher, which ends when it is clawed back."""
+    return replace(from_json(row["terms"], VoucherTerms), valid_to_s=row["valid_to_s"])
+
+
+async def insert_claw_back(tx: Connection, made: ClawBack) -> None:
+    await tx.execute(
+        _SQL["insert_claw_back"], made.voucher_id, made.taken_fen, made.owed_fen, made.reason, made.actor, made.at_s
+    )
+
+
+async def claw_back(tx: Connection, voucher_id: UUID) -> ClawBack | None:
+    row = await tx.fetchrow(_SQL["claw_back"], voucher_id)
+    return None if row is None else ClawBack(**row)
+
+
+async def claw_backs(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, ClawBack]:
+    """Those of these vouchers that were clawed back."""
+    return {row["voucher_id"]: ClawBack(**row) for row in await tx.fetch(_SQL["claw_backs"], voucher_ids)}
 
 
 async def granted_in_all_fen(tx: Connection, programme_id: str) -> int:

@@ -32,8 +32,6 @@ class ProgrammeLine:
     automatic_limit_fen: int
     budget_left_fen: int
     granted_fen: int
-    not_enforced: list[str]
-    """Rules that stand on paper alone."""
 
 
 class NewListing(Request, frozen=True, kw_only=True):
@@ -92,6 +90,34 @@ class Decision(Request, frozen=True, kw_only=True):
     amount_fen: int
 
 
+class NewClawBack(Request, frozen=True, kw_only=True):
+    """A voucher is taken back, for a reason that is kept."""
+
+    reason: str
+    used_fen: int = 0
+    """What its tenant shall repay of what it paid."""
+
+
+class NewRepayment(Request, frozen=True, kw_only=True):
+    """What a tenant has repaid for a voucher that was clawed back."""
+
+    amount_fen: int
+
+
+@dataclass(frozen=True, slots=True)
+class ClawBackLine:
+    voucher_id: str
+    programme_id: str
+    tenant_id: str
+    taken_fen: int
+    """What no job held, taken at once."""
+    owed_fen: int
+    """What the tenant was asked to repay."""
+    repaid_fen: int
+    reason: str
+    at_s: int
+
+
 @dataclass(frozen=True, slots=True)
 class VoucherLine:
     id: str
@@ -102,6 +128,12 @@ class VoucherLine:
     held_fen: int
     used_fen: int
     expired_fen: int
+    revoked_fen: int
+    """Taken back by the agency before it was used."""
+    clawed_back_fen: int
+    """Repaid by the tenant of what was used."""
+    owed_fen: int
+    """Still to be repaid."""
     label: str
     flow: str
     rate_bp: int

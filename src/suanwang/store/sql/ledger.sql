@@ -51,5 +51,9 @@ select v.id,
     - coalesce((select sum(l.amount_fen) from account a join transfer l on l.credit_id = a.id join account t on t.id = l.debit_id
                 where a.kind = 'voucher' and a.owner = v.id::text and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
     coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
-              where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'expired'), 0)::bigint as expired_fen
+              where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'expired'), 0)::bigint as expired_fen,
+    coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
+              where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'clawed_back'), 0)::bigint as revoked_fen,
+    coalesce((select sum(l.amount_fen) from ledger_transaction r join transfer l on l.transaction_id = r.id
+              where r.subject = v.id::text and r.kind = 'repay'), 0)::bigint as clawed_back_fen
 from voucher v where v.id = any($1::uuid[])

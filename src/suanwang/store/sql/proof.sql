@@ -196,8 +196,21 @@ select m.id::text as voucher, m.granted_fen, x.* from moved m cross join lateral
         - coalesce((select sum(l.amount_fen) from transfer l join account t on t.id = l.debit_id
                     where l.credit_id = m.account_id and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
         coalesce((select sum(l.amount_fen) from transfer l join account t on t.id = l.credit_id
-                  where l.debit_id = m.account_id and t.kind = 'expired'), 0)::bigint as expired_fen
-) x where m.granted_fen <> x.available_fen + x.held_fen + x.used_fen + x.expired_fen
+                  where l.debit_id = m.account_id and t.kind = 'expired'), 0)::bigint as expired_fen,
+        coalesce((select sum(l.amount_fen) from transfer l join account t on t.id = l.credit_id
+                  where l.debit_id = m.account_id and t.kind = 'clawed_back'), 0)::bigint as revoked_fen
+) x where m.granted_fen <> x.available_fen + x.held_fen + x.used_fen + x.expired_fen + x.revoked_fen
+
+-- name: claw_backs_as_booked
+select w.voucher_id::text as voucher, w.taken_fen, w.owed_fen, x.* from (
+    select voucher_id, taken_fen, owed_fen from claw_back
+    union all select v.id, 0, 0 from voucher v where not exists (select from claw_back where voucher_id = v.id)
+) w cross join lateral (
+    select coalesce(sum(l.amount_fen) filter (where t.kind = 'claw_back'), 0)::bigint as booked_fen,
+        coalesce(sum(l.amount_fen) filter (where t.kind = 'repay'), 0)::bigint as repaid_fen
+    from ledger_transaction t join transfer l on l.transaction_id = t.id
+    where t.subject = w.voucher_id::text and t.kind in ('claw_back', 'repay')
+) x where x.booked_fen <> w.taken_fen or x.repaid_fen > w.owed_fen
 
 -- name: vouchers_where_accepted
 select c.job_id::text as job, c.attempt, c.centre_id as centre, c.voucher_fen
