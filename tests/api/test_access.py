@@ -68,6 +68,11 @@ GET    /v1/book                         .      .      .     .        .     .    
 POST   /v1/jobs/{reference}/disputes    .      +      +     +        .     .       .       .
 GET    /v1/disputes                     .      +      +     +        .     .       +       +
 POST   /v1/disputes/{reference}/answer  .      .      .     .        .     .       .       +
+POST   /v1/projects                     .      .      +     .        .     .       .       .
+GET    /v1/projects                     .      +      +     .        .     .       +       +
+GET    /v1/projects/{name}              .      +      +     .        .     .       .       .
+POST   /v1/projects/{name}/budget       .      .      +     .        .     .       .       .
+GET    /v1/project-alerts               .      +      +     .        .     .       +       +
 GET    /v1/periods                      .      .      .     .        .     .       +       +
 GET    /v1/periods/{period_name}        .      .      .     .        .     .       +       +
 POST   /v1/periods/{period_name}/close  .      .      .     .        .     .       .       +

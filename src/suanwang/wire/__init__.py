@@ -46,6 +46,7 @@ from suanwang.wire.network import (
     PoolLine,
 )
 from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
+from suanwang.wire.project import NewBudget, NewProject, ProjectAlert, ProjectLine
 from suanwang.wire.request import Health, Reason, Request
 from suanwang.wire.statement import (
     Bill,
@@ -99,6 +100,7 @@ __all__ = [
     "Log",
     "MaintenanceLine",
     "NewBooking",
+    "NewBudget",
     "NewCentre",
     "NewClaim",
     "NewDispute",
@@ -111,6 +113,7 @@ __all__ = [
     "NewPool",
     "NewProduct",
     "NewProgramme",
+    "NewProject",
     "NewRate",
     "NewRefund",
     "NewToken",
@@ -124,6 +127,8 @@ __all__ = [
     "PoolLine",
     "ProductLine",
     "ProgrammeLine",
+    "ProjectAlert",
+    "ProjectLine",
     "Proof",
     "Proofs",
     "Quote",
