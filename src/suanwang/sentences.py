@@ -270,8 +270,8 @@ _MORE_ERRORS = {
     ),
     "BUDGET_EXCEEDED": (
         mark(
-            "project {project} has a budget of {budget_fen} yuan for this month: {spent_fen} are spent, {held_fen} held, "
-            "{asked_fen} asked; raise the budget, ask for less walltime, or wait for jobs to end"
+            "project {project} has a budget of {budget_fen} yuan for this month: {spent_fen} are spent, "
+            "{held_fen} held, {asked_fen} asked; raise the budget, ask for less walltime, or wait for jobs to end"
         ),
     ),
     "NO_PROJECT": (mark("you have no project {project}"),),
