@@ -70,8 +70,8 @@ GET    /v1/disputes                     .      +      +     +        .     .    
 POST   /v1/disputes/{reference}/answer  .      .      .     .        .     .       .       +
 POST   /v1/projects                     .      .      +     .        .     .       .       .
 GET    /v1/projects                     .      +      +     .        .     .       +       +
-GET    /v1/projects/{name}              .      +      +     .        .     .       .       .
-POST   /v1/projects/{name}/budget       .      .      +     .        .     .       .       .
+GET    /v1/projects/{project_name}       .      +      +     .        .     .       .       .
+POST   /v1/projects/{project_name}/budget .      .      +     .        .     .       .       .
 GET    /v1/project-alerts               .      +      +     .        .     .       +       +
 GET    /v1/periods                      .      .      .     .        .     .       +       +
 GET    /v1/periods/{period_name}        .      .      .     .        .     .       +       +
@@ -99,6 +99,7 @@ FILLED = {
     "{programme_id}": "no-such-programme",
     "{booking_id}": "no-such-booking",
     "{period_name}": "no-such-period",
+    "{project_name}": "no-such-project",
     "{window_id}": "no-such-maintenance",
     "{claim_id}": "00000000-0000-0000-0000-000000000000",
 }

@@ -25,19 +25,19 @@ async def list_projects(request: Request[Actor, Any, Any]) -> list[ProjectLine]:
         return [await flows.line_of(tx, one, hub.clock()) for one in await projects.projects(tx, _of(request.user))]
 
 
-@get("/v1/projects/{name:str}", opt={"may": TENANTS})
-async def show(request: Request[Actor, Any, Any], name: str) -> ProjectLine:
+@get("/v1/projects/{project_name:str}", opt={"may": TENANTS})
+async def show(request: Request[Actor, Any, Any], project_name: str) -> ProjectLine:
     hub = hub_of(request)
     async with hub.db.transaction(snapshot=True) as tx:
-        room = await flows.seen(tx, request.user.organisation_id, name, hub.clock())
+        room = await flows.seen(tx, request.user.organisation_id, project_name, hub.clock())
         return await flows.line_of(tx, room.record, hub.clock())
 
 
-@post("/v1/projects/{name:str}/budget", opt={"may": TENANT_ADMINS}, status_code=200)
-async def set_budget(request: Request[Actor, Any, Any], name: str, data: NewBudget) -> ProjectLine:
+@post("/v1/projects/{project_name:str}/budget", opt={"may": TENANT_ADMINS}, status_code=200)
+async def set_budget(request: Request[Actor, Any, Any], project_name: str, data: NewBudget) -> ProjectLine:
     """What is held and spent stays; a budget below that refuses the next submit."""
     hub = hub_of(request)
-    return await flows.set_budget(hub.db, request.user, name, data, await call_of(request), hub.clock())
+    return await flows.set_budget(hub.db, request.user, project_name, data, await call_of(request), hub.clock())
 
 
 @get("/v1/project-alerts", opt={"may": TENANTS_AND_OVERSIGHT})
