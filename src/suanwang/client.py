@@ -52,6 +52,7 @@ from suanwang.wire import (
     Log,
     MaintenanceLine,
     NewBooking,
+    NewBudget,
     NewCentre,
     NewClaim,
     NewClawBack,
@@ -62,6 +63,7 @@ from suanwang.wire import (
     NewOrder,
     NewOrganisation,
     NewProgramme,
+    NewProject,
     NewRefund,
     NewRepayment,
     NewToken,
@@ -72,6 +74,8 @@ from suanwang.wire import (
     PeriodLine,
     ProductLine,
     ProgrammeLine,
+    ProjectAlert,
+    ProjectLine,
     Proofs,
     Proposal,
     Quote,
@@ -177,6 +181,23 @@ class Client:
     async def report_use(self, centre_id: str, reference: str, new: NewUse, *, key: str | None = None) -> UseLine:
         path = f"/v1/agent/{_path(centre_id)}/orders/{_path(reference)}/uses"
         return await self._post(path, new, UseLine, key=key)
+
+    # Projects
+
+    async def add_project(self, new: NewProject, *, key: str | None = None) -> ProjectLine:
+        return await self._post("/v1/projects", new, ProjectLine, key=key)
+
+    async def projects(self) -> list[ProjectLine]:
+        return await self._get("/v1/projects", list[ProjectLine])
+
+    async def project(self, name: str) -> ProjectLine:
+        return await self._get(f"/v1/projects/{_path(name)}", ProjectLine)
+
+    async def set_budget(self, name: str, new: NewBudget, *, key: str | None = None) -> ProjectLine:
+        return await self._post(f"/v1/projects/{_path(name)}/budget", new, ProjectLine, key=key)
+
+    async def project_alerts(self) -> list[ProjectAlert]:
+        return await self._get("/v1/project-alerts", list[ProjectAlert])
 
     # The calendar of centres
 

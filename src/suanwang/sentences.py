@@ -168,6 +168,7 @@ _JOBS = {
         ),
         mark("the account cannot hold the value of another attempt (after {after})"),
     ),
+    "NO_BUDGET_LEFT": (mark("its project's budget of this month has no room for another attempt (after {after})"),),
     "COST_LIMIT_REACHED": (mark("all of the {max_cost_fen} yuan that it may cost are spent (after {after})"),),
 }
 
@@ -267,6 +268,14 @@ _MORE_ERRORS = {
     "SECRET_SHOWN_ONCE": (
         mark("token {token} was issued by this call and its secret shown once; revoke it and issue another"),
     ),
+    "BUDGET_EXCEEDED": (
+        mark(
+            "project {project} has a budget of {budget_fen} yuan for this month: {spent_fen} are spent, "
+            "{held_fen} held, {asked_fen} asked; raise the budget, ask for less walltime, or wait for jobs to end"
+        ),
+    ),
+    "NO_PROJECT": (mark("you have no project {project}"),),
+    "PROJECT_TAKEN": (mark("there is a project {project} already"),),
     "LIVE_JOBS_QUOTA": (
         mark("you have {live} jobs that are not over and ask for {asked} more; {limit} are allowed at once"),
     ),

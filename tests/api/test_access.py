@@ -77,6 +77,11 @@ GET    /v1/book                         .      .      .     .        .     .    
 POST   /v1/jobs/{reference}/disputes    .      +      +     +        .     .       .       .
 GET    /v1/disputes                     .      +      +     +        .     .       +       +
 POST   /v1/disputes/{reference}/answer  .      .      .     .        .     .       .       +
+POST   /v1/projects                     .      .      +     .        .     .       .       .
+GET    /v1/projects                     .      +      +     .        .     .       +       +
+GET    /v1/projects/{project_name}       .      +      +     .        .     .       .       .
+POST   /v1/projects/{project_name}/budget .      .      +     .        .     .       .       .
+GET    /v1/project-alerts               .      +      +     .        .     .       +       +
 GET    /v1/periods                      .      .      .     .        .     .       +       +
 GET    /v1/periods/{period_name}        .      .      .     .        .     .       +       +
 POST   /v1/periods/{period_name}/close  .      .      .     .        .     .       .       +
@@ -104,6 +109,7 @@ FILLED = {
     "{booking_id}": "no-such-booking",
     "{period_name}": "no-such-period",
     "{batch_id}": "no-such-batch",
+    "{project_name}": "no-such-project",
     "{window_id}": "no-such-maintenance",
     "{claim_id}": "00000000-0000-0000-0000-000000000000",
     "{voucher_id}": "00000000-0000-0000-0000-000000000000",

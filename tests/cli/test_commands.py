@@ -42,6 +42,7 @@ print(json.dumps(sorted(sys.modules)))
 COMMANDS = {
     *("up", "agent", "login", "whoami", "quote", "submit", "settle", "prove", "trace"),
     *("job list", "job show", "job logs", "job cancel", "job abandon", "job refund", "job explain"),
+    *("project add", "project list", "project show", "project budget", "project alerts"),
     *("dispute open", "dispute list", "dispute resolve"),
     *("centre list", "centre show", "centre add", "centre drain", "centre resume"),
     *("centre declare-lost", "centre rejoin"),

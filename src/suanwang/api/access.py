@@ -23,6 +23,7 @@ from suanwang.store.answer import Call
 PUBLIC: frozenset[Role] = frozenset()
 ANYBODY = ALL_ROLES
 TENANTS = TENANT_ROLES
+TENANT_ADMINS = frozenset({Role.TENANT_ADMIN})
 TENANTS_AND_OVERSIGHT = TENANT_ROLES | OVERSIGHT_ROLES
 ADMIN = frozenset({Role.NETWORK_ADMIN})
 OFFICER = frozenset({Role.PROGRAMME_OFFICER})

@@ -10,13 +10,26 @@ from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
 from suanwang import __version__
-from suanwang.api import agent, bill, calendar, dispute, job, network, order, period, provider, settlement, voucher
+from suanwang.api import (
+    agent,
+    bill,
+    calendar,
+    dispute,
+    job,
+    network,
+    order,
+    period,
+    project,
+    provider,
+    settlement,
+    voucher,
+)
 from suanwang.api.access import PUBLIC, Doorkeeper, guard, require_declared
 from suanwang.api.problems import HANDLERS
 from suanwang.control.daemon import Hub
 
 MAX_BODY_BYTES = 16 * 2**20
-ROOMS = (network, calendar, job, dispute, order, agent, voucher, provider, settlement, bill, period)
+ROOMS = (network, calendar, job, dispute, order, agent, voucher, provider, settlement, bill, period, project)
 DESCRIBED: list[Any] = [route for room in ROOMS for route in room.ROUTES]
 
 

@@ -63,6 +63,7 @@ def read_request(request: JobRequest, catalogue: Catalogue) -> tuple[JobSpec, li
         workdir_sha256=request.workdir_sha256,
         objective=request.objective,
         voucher=request.voucher,
+        project=request.project,
         max_cost_fen=request.max_cost_fen,
         use=request.use,
         priority=request.priority,

@@ -24,6 +24,7 @@ from suanwang.cli.order import order_app, product_app
 from suanwang.cli.organisation import organisation_app
 from suanwang.cli.period import add_statement, period_app
 from suanwang.cli.programme import programme_app
+from suanwang.cli.project import project_app
 from suanwang.cli.prove import HELP as PROVE_HELP
 from suanwang.cli.prove import prove
 from suanwang.cli.provider import provider_app
@@ -103,6 +104,7 @@ def make_app() -> typer.Typer:
     app.add_typer(
         settlement_app, name="settlement", help=_("Settlement: propose, list, dues, show, approve, reject, pay.")
     )
+    app.add_typer(project_app, name="project", help=_("Projects: add, list, show, budget, alerts."))
     app.add_typer(dispute_app, name="dispute", help=_("Disputes over charges: open, list, resolve."))
     app.add_typer(period_app, name="period", help=_("Billing periods: list, show, close."))
     add_statement(app)

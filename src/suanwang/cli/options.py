@@ -123,6 +123,10 @@ VoucherOption = Annotated[
     str | None,
     typer.Option("--voucher", metavar="ID|none", help=_("Voucher to pay with; by default the first that ends.")),
 ]
+ProjectOption = Annotated[
+    str | None,
+    typer.Option("--project", metavar="NAME", help=_("Project whose budget the job draws on.")),
+]
 MaxCost = Annotated[
     int | None,
     typer.Option(

@@ -8,6 +8,7 @@ from suanwang.cli.options import (
     Env,
     MaxCost,
     ObjectiveOption,
+    ProjectOption,
     TaskFile,
     UseOption,
     VoucherOption,
@@ -46,6 +47,7 @@ def add_quote(app: typer.Typer) -> None:
         env: Env = None,
         objective: ObjectiveOption = None,
         voucher: VoucherOption = None,
+        project: ProjectOption = None,
         max_cost: MaxCost = None,
         use: UseOption = None,
     ) -> None:
@@ -56,6 +58,7 @@ def add_quote(app: typer.Typer) -> None:
             env=read_pairs(env),
             objective=objective,
             voucher=voucher,
+            project=project,
             max_cost_fen=max_cost,
             use=use,
         )

@@ -109,6 +109,8 @@ def _sums(receipt: Receipt) -> RenderableType:
         rows.insert(2, (_("used, not charged yet"), money(running_fen)))
     if receipt.voucher_id:
         rows.append((_("voucher"), receipt.voucher_id))
+    if receipt.spec.project:
+        rows.append((_("project"), receipt.spec.project))
     return pairs(rows)
 
 

@@ -31,6 +31,7 @@ def overrides_of(
     env: list[tuple[str, str]] | None = None,
     objective: str | None = None,
     voucher: str | None = None,
+    project: str | None = None,
     max_cost_fen: int | None = None,
     use: str | None = None,
 ) -> TaskOverrides:
@@ -40,6 +41,7 @@ def overrides_of(
         envs=dict(env or ()),
         objective=None if objective is None else Objective(objective),
         voucher=voucher,
+        project=project,
         max_cost_fen=max_cost_fen,
         use=use,
     )
@@ -71,6 +73,7 @@ def request_of(path: Path, said: TaskOverrides, *, count: int = 1) -> Wanted:
         envs=dict(said.envs),
         objective=said.objective,
         voucher=said.voucher,
+        project=said.project,
         max_cost_fen=said.max_cost_fen,
         use=said.use,
     )

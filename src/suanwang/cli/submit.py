@@ -13,6 +13,7 @@ from suanwang.cli.options import (
     Env,
     MaxCost,
     ObjectiveOption,
+    ProjectOption,
     UseOption,
     VoucherOption,
     Walltime,
@@ -58,6 +59,7 @@ def add_submit(app: typer.Typer) -> None:
         env: Env = None,
         objective: ObjectiveOption = None,
         voucher: VoucherOption = None,
+        project: ProjectOption = None,
         max_cost: MaxCost = None,
         use: UseOption = None,
         count: Annotated[int, typer.Option("--count", min=1, max=10_000, help=_("So many equal jobs per file."))] = 1,
@@ -80,6 +82,7 @@ def add_submit(app: typer.Typer) -> None:
             env=read_pairs(env),
             objective=objective,
             voucher=voucher,
+            project=project,
             max_cost_fen=max_cost,
             use=use,
         )

@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from suanwang.control import project
 from suanwang.control.redemption import redeemed
 from suanwang.domain import movements
 from suanwang.domain.ledger import CASH, Transaction, programme_asset
@@ -48,6 +49,7 @@ class Purse:
 async def open_purses(tx: Connection, records: Iterable[JobRecord]) -> dict[UUID, Purse]:
     """The holds of some jobs, which must be locked by the caller."""
     found = {record.id: record for record in records}
+    await project.lock_of(tx, found.values())
     vouchers = await voucher.by_ids(tx, sorted({r.voucher_id for r in found.values() if r.voucher_id}))
     held = await ledger.held_fen(tx, list(found))
     purses = {}
@@ -84,6 +86,7 @@ async def charge(tx: Connection, purses: dict[UUID, Purse], seen: Iterable[Attem
     await attempts.insert_charges(tx, charges, now_s)
     await attempts.mark_charged(tx, marks)
     await jobs.add_charges(tx, [(c.key[0], c.amount_fen, c.voucher_fen) for c in charges if c.amount_fen])
+    await project.charged(tx, [(purses[c.key[0]].job, c.amount_fen) for c in charges], now_s)
 
 
 def _charge_attempt(
@@ -178,4 +181,5 @@ async def close(tx: Connection, purses: Iterable[Purse], now_s: int) -> None:
             movements.release(tenant_id, job_id, purse.cash_fen, purse.source, purse.voucher_fen, now_s, ACTOR)
         )
     await post(tx, transactions, now_s)
+    await project.released(tx, [purse.job for purse in closing])
     await jobs.settle(tx, [purse.job.id for purse in closing])

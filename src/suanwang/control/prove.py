@@ -33,6 +33,8 @@ STATEMENTS = {
     "vouchers_whole": "of every voucher: granted = available + held + used + expired + taken back unused",
     "claw_backs_as_booked": "of every voucher was taken back what its claw-back says, and no more repaid than was owed",
     "vouchers_where_accepted": "vouchers paid only where their rules accepted the centre when the job was submitted",
+    "projects_spent": "what every project spent in a month is its charges less its refunds of that month",
+    "projects_held": "what every project holds is what its jobs that are not over can still cost",
     "programmes_whole": "of every programme: paid in - paid out = what its accounts hold",
     "sealed_unchanged": "every sealed transaction is as it was when it was sealed, and where it was",
     "seals_chained": "every seal follows the one before it and is over exactly its transactions",

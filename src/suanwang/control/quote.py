@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from suanwang.control import project
 from suanwang.control.daemon import Hub
 from suanwang.control.schedule import ask_of
 from suanwang.control.submit import choose_voucher, read_means, shares_fen
@@ -27,6 +28,7 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
     ask = ask_of(spec, hub.catalogue, "quote", tenant_id, now_s, LAST)
     async with hub.db.transaction(snapshot=True) as tx:
         means = (await read_means(tx, hub.market, [tenant_id]))[tenant_id]
+        room = None if spec.project is None else await project.seen(tx, tenant_id, spec.project, now_s)
         records = {record.centre.id: record for record in await centre.centres(tx)}
     if hub.brain is None and hub.standing_by:
         raise Unreachable("another hub decides for this network; ask that one", code="BRAIN_STANDS_BY")
@@ -41,6 +43,8 @@ async def quote(hub: Hub, tenant_id: str, spec: JobSpec, notices: list[Notice], 
         for pool in means.offers.pools
         if pool.id in assumed and (price_fen := assumed[pool.id].price_fen) is not None
     )
+    if room is not None and prices:
+        room.take(min(price_fen for _, price_fen in prices))
     paying = choose_voucher(means, spec, prices, now_s)
     left_fen = means.left_fen[paying.id] if paying else 0
     lines = [

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from suanwang.control import meter
+from suanwang.control import meter, project
 from suanwang.control.report import Seen
 from suanwang.control.schedule import QueuedBody, ask_again, last_checkpoint, left_to_spend_fen
 from suanwang.domain import job as job_rules
@@ -65,6 +65,9 @@ async def _hold_again(tx: Connection, record: JobRecord, now_s: int) -> str | No
     limit_fen = left_to_spend_fen(record)
     if limit_fen <= 0 < record.estimate_fen:
         return "COST_LIMIT_REACHED"
+    # First, so that nothing is held for a job that ends here.
+    if not await project.hold_again(tx, record, limit_fen, now_s):
+        return "NO_BUDGET_LEFT"
     purse = (await meter.open_purses(tx, [record]))[record.id]
     first = await ledger.held_first_fen(tx, record.id)
     voucher_fen = _from_voucher_fen(purse, record, first, now_s)

@@ -5,6 +5,7 @@ A charge is never changed. The centre is owed less, or owes: a later settlement 
 
 from uuid import UUID
 
+from suanwang.control import project
 from suanwang.domain import movements
 from suanwang.domain.movements import VoucherSource
 from suanwang.domain.tenant import Actor
@@ -78,6 +79,7 @@ async def give_back(
         at_s=now_s,
         actor=actor.token_id,
     )
+    await project.refunded(tx, record, amount_fen, now_s)
     await post(tx, [transaction], now_s)
     made = RefundRecord(
         len(before) + 1, attempt, amount_fen, voucher_fen, reason, actor.token_id, transaction.id, now_s

@@ -3,11 +3,12 @@
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from suanwang.control import meter
+from suanwang.control import meter, project
 from suanwang.control.offers import Market, Offers, Prices
+from suanwang.control.project import Rooms, no_project
 from suanwang.control.schedule import QueuedBody, ask_of
 from suanwang.domain import job as job_rules
 from suanwang.domain import movements
@@ -22,6 +23,7 @@ from suanwang.errors import Conflict, InsufficientValue, InvalidInput, NotFound,
 from suanwang.store import answer, blob, event, ledger, organisation, voucher
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
+from suanwang.store import project as projects
 from suanwang.store.answer import Call
 from suanwang.store.db import Connection, Database
 from suanwang.store.event import NewEvent
@@ -55,6 +57,7 @@ class Means:
     """Voucher -> fen that no job holds."""
     cash_fen: int
     live_jobs: int = 0
+    projects: Rooms = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     """Of the working directories that are named: those that the tenant owns. Another's could be read through a job."""
 
@@ -193,6 +196,7 @@ async def _submit(
         opened = await answer.open_all(tx, calls, now_s)
         means = await read_means(tx, market, tenant_ids)
         await _read_holdings(tx, means, submissions)
+        await _read_projects(tx, means, submissions, now_s)
         outcomes: list[list[SubmittedJob] | Refused] = []
         accepted: dict[Call, list[_NewJob]] = {}
         for submission in submissions:
@@ -227,6 +231,32 @@ async def _read_holdings(tx: Connection, means: dict[str, Means], submissions: S
         own.files = frozenset(digest for owner, digest in owned if owner == tenant_id)
 
 
+async def _read_projects(
+    tx: Connection, means: dict[str, Means], submissions: Sequence[Submission], now_s: int
+) -> None:
+    """The projects that these calls name, locked: nobody else draws on their budgets until this is over."""
+    named = {
+        (submission.actor.organisation_id, spec.project)
+        for submission in submissions
+        for spec in submission.specs
+        if spec.project is not None
+    }
+    found = await project.rooms(tx, named, now_s)
+    for own in means.values():
+        own.projects = found
+
+
+def _draw_on_project(means: Means, tenant_id: str, spec: JobSpec, estimate_fen: int) -> UUID | None:
+    """The project of a job, once the most that the job can cost has room in its budget. Raises NotFound, Refused."""
+    if spec.project is None:
+        return None
+    room = means.projects.get((tenant_id, spec.project))
+    if room is None:
+        raise no_project(spec.project)
+    room.take(estimate_fen)
+    return room.record.id
+
+
 def _check_holdings(means: Means, specs: Sequence[JobSpec], quotas: Quotas) -> None:
     """Calls that are under way at the same moment do not count each other. Raises Refused, NotFound."""
     if means.live_jobs + len(specs) > quotas.live_jobs:
@@ -248,6 +278,9 @@ async def _record(tx: Connection, accepted: "dict[Call, list[_NewJob]]", now_s: 
     new_jobs = [one for found in accepted.values() for one in found]
     numbers = await jobs.insert(tx, [one.new for one in new_jobs], now_s)
     asks = [replace(one.ask, arrival=numbers[one.new.id]) for one in new_jobs]
+    drawing = {one.new.id: one.new.estimate_fen for one in new_jobs if one.new.project_id is not None}
+    if drawing:
+        await projects.hold(tx, drawing)
     await post(tx, [one.hold for one in new_jobs], now_s)
     await jobs.count_in(tx, Counter(one.new.tenant_id for one in new_jobs))
     await event.append(
@@ -288,6 +321,8 @@ def _work_out(
             known[id(spec)] = (nameless, means.offers.prices_fen(nameless, spec.name))
     left, terms = _affordable(means, [(spec, known[id(spec)][1]) for spec in specs], now_s)
     left.live_jobs += len(specs)
+    # Others of the same tenants draw on them too, if this call is not refused.
+    left.projects = {key: replace(room) for key, room in means.projects.items()}
     found = []
     for number, (spec, paid) in enumerate(zip(specs, terms, strict=True)):
         ask = replace(
@@ -297,7 +332,8 @@ def _work_out(
             submitted_s=now_s,
             max_cost_fen=paid.estimate_fen,
         )
-        found.append(_new_job(actor, spec, ask, paid))
+        drawn_on = _draw_on_project(left, actor.organisation_id, spec, paid.estimate_fen)
+        found.append(_new_job(actor, spec, ask, paid, drawn_on))
     return left, found
 
 
@@ -334,7 +370,7 @@ def _affordable(means: Means, wanted: list[tuple[JobSpec, Prices]], now_s: int) 
     return left, terms
 
 
-def _new_job(actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) -> _NewJob:
+def _new_job(actor: Actor, spec: JobSpec, ask: Ask, terms: Terms, project_id: UUID | None) -> _NewJob:
     tenant_id, now_s = ask.tenant_id, ask.submitted_s
     source = None
     if terms.voucher is not None:
@@ -348,6 +384,7 @@ def _new_job(actor: Actor, spec: JobSpec, ask: Ask, terms: Terms) -> _NewJob:
             terms.estimate_fen,
             voucher_id,
             terms.voucher.centre_ids if terms.voucher else (),
+            project_id,
         ),
         ask,
         movements.hold(tenant_id, ask.job_id, 1, terms.cash_fen, source, terms.voucher_fen, now_s, actor.token_id),

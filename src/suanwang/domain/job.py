@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from msgspec import Struct
 
+from suanwang.domain.project import check_name
 from suanwang.errors import Conflict, InvalidInput
 from suanwang.units import SECONDS_PER_DAY, SECONDS_PER_HOUR
 
@@ -97,6 +98,8 @@ class JobSpec:
     """What the compute is for, in the words of voucher rules: training, inference, application."""
     voucher: str | None = None
     """A voucher to pay with; empty: the tenant's vouchers in order of their end; `none`: no voucher."""
+    project: str | None = None
+    """A project of the tenant, whose budget it draws on."""
     max_recoveries: int = 3
     """Attempts that may follow a failure of the centre (node lost, process killed from outside, preempted)."""
     max_restarts_on_errors: int = 0
@@ -312,6 +315,8 @@ def _check_place(spec: JobSpec) -> None:
     if isinstance(spec.workdir, GitWorkdir):
         check_git(spec.workdir)
     check_within(spec.within)
+    if spec.project is not None:
+        check_name(spec.project)
     if spec.booking is not None and not 1 <= len(spec.booking) <= MAX_BOOKING_LENGTH:
         raise InvalidInput("booking", spec.booking, "the id of a booking")
 

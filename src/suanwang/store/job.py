@@ -25,6 +25,7 @@ class NewJob:
     voucher_id: UUID | None
     voucher_centres: tuple[str, ...] = ()
     """Where the voucher pays for it, whatever becomes of lists and centres while it waits and runs."""
+    project_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class JobRecord:
     submitted_s: int
     queued_s: int
     settled: bool
+    project_id: UUID | None
 
     @property
     def spec(self) -> JobSpec:
@@ -85,6 +87,7 @@ async def insert(tx: Connection, jobs: list[NewJob], now_s: int) -> dict[UUID, i
             [job.estimate_fen for job in jobs],
             [job.voucher_id for job in jobs],
             [",".join(job.voucher_centres) for job in jobs],
+            [job.project_id for job in jobs],
         )
     except asyncpg.UniqueViolationError as error:
         raise reused_key() from error
@@ -221,4 +224,5 @@ def _record(row: Row) -> JobRecord:
         row["submitted_s"],
         row["queued_s"],
         row["settled"],
+        row["project_id"],
     )

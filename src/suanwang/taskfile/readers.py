@@ -5,6 +5,7 @@ import re
 from typing import Any, get_args
 
 from suanwang.domain.job import GIT_PLACES, MAX_CHIPS_PER_NODE, GitWorkdir, Objective, Within, check_git
+from suanwang.domain.project import check_name
 from suanwang.errors import InvalidInput
 from suanwang.taskfile.findings import close_to, path, shown
 from suanwang.units import fen_of_yuan, gib
@@ -232,6 +233,11 @@ def max_cost(value: str, where: str) -> int:
 def voucher(value: str, where: str) -> str:
     if not _VOUCHER.fullmatch(value):
         raise InvalidInput(where, value, "the id of a voucher, or none; at most 64 characters without spaces")
+    return value
+
+
+def project(value: str, where: str) -> str:
+    check_name(value, where)
     return value
 
 

@@ -37,6 +37,7 @@ RESOURCE_FIELDS = (*ENTRY_FIELDS, *_OF_JOB, "any_of", "ordered")
 JOB_LABELS = (
     "walltime",
     "voucher",
+    "project",
     "max-cost",
     "use",
     "objective",

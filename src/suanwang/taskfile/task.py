@@ -64,6 +64,7 @@ class TaskOverrides:
     workdir_sha256: str | None = None
     objective: Objective | None = None
     voucher: str | None = None
+    project: str | None = None
     max_cost_fen: int | None = None
     use: str | None = None
     priority: int | None = None
@@ -148,7 +149,8 @@ def _spec(
     _refuse_file_mounts(task, findings)
     _refuse_secrets(task, findings)
     ours = Fields(resources.ours, {key: f"resources.labels.{PREFIX}{key}" for key in resources.ours}, findings)
-    said = Fields({"use": overrides.use, "voucher": overrides.voucher}, {"use": "use", "voucher": "voucher"}, findings)
+    given = {"use": overrides.use, "voucher": overrides.voucher, "project": overrides.project}
+    said = Fields(given, {key: key for key in given}, findings)
     envs = _envs(task, findings, overrides.envs)
     spec = JobSpec(
         name=_first(overrides.name, task.read("name", readers.text, None), defaults.name),
@@ -165,6 +167,7 @@ def _spec(
         max_cost_fen=_first(overrides.max_cost_fen, ours.read("max-cost", readers.max_cost, None)),
         use=_first(said.read("use", readers.use, None), ours.read("use", readers.use, None), defaults.use),
         voucher=_first(said.read("voucher", readers.voucher, None), ours.read("voucher", readers.voucher, None)),
+        project=_first(said.read("project", readers.project, None), ours.read("project", readers.project, None)),
         max_restarts_on_errors=resources.max_restarts_on_errors,
         recover_on_exit_codes=resources.recover_on_exit_codes,
         preemptible=ours.read("preemptible", readers.said_yes_or_no, False),

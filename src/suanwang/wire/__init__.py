@@ -46,6 +46,7 @@ from suanwang.wire.network import (
     PoolLine,
 )
 from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
+from suanwang.wire.project import NewBudget, NewProject, ProjectAlert, ProjectLine
 from suanwang.wire.request import Health, Reason, Request
 from suanwang.wire.settlement import (
     Due,
@@ -114,6 +115,7 @@ __all__ = [
     "Log",
     "MaintenanceLine",
     "NewBooking",
+    "NewBudget",
     "NewCentre",
     "NewClaim",
     "NewClawBack",
@@ -127,6 +129,7 @@ __all__ = [
     "NewPool",
     "NewProduct",
     "NewProgramme",
+    "NewProject",
     "NewRate",
     "NewRefund",
     "NewRepayment",
@@ -141,6 +144,8 @@ __all__ = [
     "PoolLine",
     "ProductLine",
     "ProgrammeLine",
+    "ProjectAlert",
+    "ProjectLine",
     "Proof",
     "Proofs",
     "Proposal",

@@ -24,6 +24,7 @@ class JobRequest(Request, frozen=True, kw_only=True):
     """Archive (tar.gz, uploaded before) that stands for a local `workdir`."""
     objective: Objective | None = None
     voucher: str | None = None
+    project: str | None = None
     max_cost_fen: int | None = None
     use: str | None = None
     priority: int | None = None

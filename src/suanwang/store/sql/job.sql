@@ -1,14 +1,15 @@
 -- name: insert_jobs
-insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, voucher_centres, submitted_s, queued_s)
+insert into job (id, tenant_id, name, spec, state, estimate_fen, voucher_id, voucher_centres, submitted_s,
+    queued_s, project_id)
 select j.id, j.tenant_id, j.name, j.spec::jsonb, 'queued', j.estimate_fen, j.voucher_id,
-    string_to_array(j.voucher_centres, ','), $1, $1
-from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[], $8::text[]) with ordinality
-    j (id, tenant_id, name, spec, estimate_fen, voucher_id, voucher_centres, place)
+    string_to_array(j.voucher_centres, ','), $1, $1, j.project_id
+from unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bigint[], $7::uuid[], $8::text[],
+    $9::uuid[]) with ordinality j (id, tenant_id, name, spec, estimate_fen, voucher_id, voucher_centres, project_id, place)
 order by j.place returning id, number
 
 -- name: jobs_for_update
 select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
-    voucher_centres, charged_fen, voucher_fen, submitted_s, queued_s, settled
+    voucher_centres, charged_fen, voucher_fen, submitted_s, queued_s, settled, project_id
 from job where id = any($1::uuid[]) order by id for no key update
 
 -- name: set_states
@@ -30,7 +31,7 @@ where job.id = j.id and job.state = 'queued'
 
 -- name: queued_or_live
 select id, number, tenant_id, name, spec::text as spec, state, attempts, recoveries, restarts, estimate_fen, voucher_id,
-    voucher_centres, charged_fen, voucher_fen, submitted_s, queued_s, settled
+    voucher_centres, charged_fen, voucher_fen, submitted_s, queued_s, settled, project_id
 from job where not settled and state not in ('succeeded', 'failed', 'cancelled') order by number
 
 -- name: job

@@ -299,3 +299,37 @@ select (select count(*) from ledger_transaction) as transactions, (select count(
     (select count(*) from charge) as charges, (select count(*) from service_order) as orders,
     (select count(*) from order_charge) as order_charges, (select count(*) from voucher) as vouchers, (select count(*) from pool) as pools,
     (select count(*) from settlement) as batches
+
+-- name: projects_spent
+-- By the time of the charge and of the refund, in the project's own months.
+select p.tenant_id, p.name as project, coalesce(m.month, r.month) as month, coalesce(m.spent_fen, 0) as spent_fen,
+    coalesce(r.fen, 0) as recorded_fen
+from project_month m full join (
+    select project_id, month, sum(fen)::bigint as fen from (
+        select j.project_id, to_char(to_timestamp(c.recorded_s) at time zone p.zone, 'YYYY-MM') as month,
+            c.amount_fen as fen
+        from charge c join job j on j.id = c.job_id join project p on p.id = j.project_id
+        union all
+        select j.project_id, to_char(to_timestamp(r.recorded_s) at time zone p.zone, 'YYYY-MM'), -r.amount_fen
+        from refund r join job j on j.id = r.job_id join project p on p.id = j.project_id
+    ) made group by project_id, month
+) r on r.project_id = m.project_id and r.month = m.month
+join project p on p.id = coalesce(m.project_id, r.project_id)
+where coalesce(m.spent_fen, 0) <> coalesce(r.fen, 0)
+
+-- name: projects_held
+-- The sum over the jobs; of a job in its first attempt what it can cost less what it was charged, of one that is over 0.
+select p.tenant_id, p.name as project, null::text as job, p.held_fen,
+    (select coalesce(sum(j.project_held_fen), 0)::bigint from job j where j.project_id = p.id) as recorded_fen
+from project p where p.held_fen <> (select coalesce(sum(j.project_held_fen), 0) from job j where j.project_id = p.id)
+union all
+select p.tenant_id, p.name, j.id::text, j.project_held_fen,
+    case when j.settled then 0 else greatest(0, j.estimate_fen - j.charged_fen) end
+from job j join project p on p.id = j.project_id
+where case when j.settled then j.project_held_fen <> 0
+    when j.attempts = 0 or (j.attempts = 1 and j.state <> 'queued')
+        then j.project_held_fen <> greatest(0, j.estimate_fen - j.charged_fen)
+    else j.project_held_fen > j.estimate_fen end
+union all
+select j.tenant_id, null, j.id::text, j.project_held_fen, 0 from job j
+where j.project_id is null and j.project_held_fen <> 0
