@@ -3,16 +3,18 @@
 import csv
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
-from suanwang.control import period, statement
+from suanwang.control import period, project, statement
+from suanwang.domain.job import Cause
 from suanwang.export.cells import text_cell
 from suanwang.export.focus import focus
 from suanwang.testing.network import ADMIN, SmallNetwork, job_spec
-from suanwang.wire import Bill
+from suanwang.wire import Bill, NewProject
 from tests.control.test_orders import GIB, STORAGE, TOKENS, TRANSFER, Shop
 from tests.control.test_periods import NOVEMBER, ZONE, at_s, close
 from tests.control.test_refunds import charged, give_back
@@ -151,7 +153,36 @@ async def test_service_orders_are_on_the_bill(net: SmallNetwork, tmp_path: Path)
     assert_adds_up(found, bill)
     assert "contract-commitment" not in found
     assert {row["ResourceType"] for row in found["cost-and-usage"]} == {"Service order"}
+    sold = {row["SkuId"]: (row["ServiceCategory"], row["PricingUnit"]) for row in found["cost-and-usage"]}
+    assert sold["transfer"] == ("Networking", "3 GiB")
+    assert sold["storage"] == ("Storage", "GiB-Months")
+    assert sold["tokens"] == ("AI and Machine Learning", "million-tokens")
     await assert_proofs(net)
+
+
+@pytest.mark.timeout(120)
+async def test_a_project_is_an_account_of_its_own(net: SmallNetwork, tmp_path: Path) -> None:
+    tenant = await net.add_tenant("acme", 10_000)
+    east = await net.add_centre("east")
+    east.run_s = lambda order: (1_800, Cause.SUCCEEDED)
+    await net.turn()
+    await project.add(net.db, tenant, NewProject(name="vision"), ZONE, net.call(tenant), net.now_s)
+    (job,) = await net.submit(tenant, replace(job_spec("train"), project="vision"))
+    await net.submit(tenant, job_spec("other"))
+    for _ in range(3):
+        await net.turn(1_800)
+    await give_back(net, job, 100)
+    bill = await bill_of(net, NOVEMBER)
+    (whole,) = bill.statements
+    assert [(one.kind, one.name, one.project) for one in whole.lines] == [
+        ("charge", "train", "vision"),
+        ("charge", "other", None),
+        ("refund", "train", "vision"),
+    ]
+    found = written(bill, tmp_path, net.now_s)
+    assert problems(tmp_path) == []
+    accounts = [(row["SubAccountId"], row["SubAccountName"], row["SubAccountType"]) for row in found["cost-and-usage"]]
+    assert accounts == [("acme/vision", "vision", "Project"), ("", "", ""), ("acme/vision", "vision", "Project")]
 
 
 @pytest.mark.timeout(120)

@@ -33,7 +33,7 @@ STATEMENT_HELP = with_examples(
     "suanwang statement --period 2026-11 --centres",
 )
 COLUMNS = (
-    *("key", "kind", "subject_id", "name", "attempt", "centre_id", "sku", "chip_id", "quantity", "unit"),
+    *("key", "kind", "subject_id", "name", "project", "attempt", "centre_id", "sku", "chip_id", "quantity", "unit"),
     *("unit_fen", "from_s", "until_s", "amount_fen", "voucher_fen", "cash_fen", "voucher_id", "reason"),
     *("dispute", "corrects"),
 )
@@ -117,13 +117,16 @@ def statement_view(found: "Statement") -> "RenderableType":
     from rich.console import Group
 
     amounts = (_("amount"), _("by voucher"), _("in cash"))
-    columns = (_("what"), _("name"), _("attempt"), _("centre"), _("quantity"), _("unit"), *amounts, _("reason"))
+    project = (_("project"),) if any(line.project for line in found.lines) else ()
+    named = (_("what"), _("name"), *project, _("attempt"), _("centre"))
+    columns = (*named, _("quantity"), _("unit"), *amounts, _("reason"))
     made = table("", columns, right=(_("quantity"), *amounts), wrap=(_("reason"),))
     for line in found.lines:
         fen = (line.amount_fen, line.voucher_fen, line.cash_fen)
         made.add_row(
             word(line.kind),
             plain(line.name),
+            *(plain(line.project or NOTHING) for _one in project),
             str(line.attempt or NOTHING),
             plain(line.centre_id),
             _shown(line.quantity),

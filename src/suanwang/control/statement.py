@@ -122,6 +122,7 @@ def _charge(of: PeriodLine, row: Row) -> StatementLine:
         voucher_id,
         row["programme_id"],
         dispute=row["dispute"],
+        project=row["project"],
     )
 
 
@@ -171,6 +172,7 @@ def _refund(row: Row) -> StatementLine:
         not row["same_period"],
         tuple(row["corrects"]),
         row["dispute"],
+        row["project"],
     )
 
 

@@ -21,17 +21,27 @@ CURRENCY = "CNY"
 _EXACT = Context(prec=60)
 _UNITS = {"chip-hour": "Chip-Hours", "gib-month": "GiB-Months", "gib": "GiB", "hour": "Hours"}
 """As FOCUS writes units."""
+_PLATFORM = ("AI and Machine Learning", "AI Platforms", "Accelerated computing")
+_SERVICES = {
+    "gib-month": ("Storage", "Other (Storage)", "Storage"),
+    "gib": ("Networking", "Other (Networking)", "Data transfer"),
+    "million-tokens": ("AI and Machine Learning", "Generative AI", "Inference"),
+    "hour": ("Other", "Other (Other)", "Service"),
+}
+"""Unit -> category, subcategory and name of what is sold by it; chip-hours are of the platform."""
 _FOREVER_S = 253_370_764_800  # house: reason 9999-01-01, for a voucher without an end
 
+_SERVICE = ("ServiceCategory", "ServiceSubcategory", "ServiceName")
 COST_AND_USAGE = (
     *("BilledCost", "EffectiveCost", "ListCost", "ContractedCost", "BillingCurrency"),
     *("BillingAccountId", "BillingAccountName", "BillingPeriodStart", "BillingPeriodEnd"),
     *("ChargePeriodStart", "ChargePeriodEnd", "ChargeCategory", "ChargeClass", "ChargeFrequency", "ChargeDescription"),
     *("PricingCategory", "PricingQuantity", "PricingUnit", "ListUnitPrice", "ContractedUnitPrice"),
-    *("ConsumedQuantity", "ConsumedUnit", "ServiceCategory", "ServiceSubcategory", "ServiceName"),
+    *("ConsumedQuantity", "ConsumedUnit", *_SERVICE),
     *("ServiceProviderName", "HostProviderName", "InvoiceIssuerName", "InvoiceId", "InvoiceDetailId"),
     *("RegionId", "RegionName", "ResourceId", "ResourceName", "ResourceType"),
-    *("SkuId", "SkuPriceId", "SkuMeter", "SkuPriceDetails", "ContractApplied", "Tags"),
+    *("SkuId", "SkuPriceId", "SkuMeter", "SkuPriceDetails", "ContractApplied"),
+    *("SubAccountId", "SubAccountName", "SubAccountType"),
     *("x_ChargeKey", "x_CorrectionOf", "x_Corrects", "x_Attempt"),
 )
 CONTRACT_COMMITMENT = (
@@ -94,7 +104,8 @@ def _usage(bill: Bill, statement: Statement, line: StatementLine) -> Cells:
         "x_CorrectionOf": next((key for key in line.corrects if key.startswith(f"{bill.period.name}/")), ""),
         "x_Corrects": " ".join(line.corrects),
     }
-    price, unit = Decimal(yuan(line.unit_fen)), _UNITS.get(line.unit, line.unit)
+    price, (per, unit) = Decimal(yuan(line.unit_fen)), _unit(line)
+    unit = per + _UNITS.get(unit, unit)
     refund, meter = line.kind == "refund", line.sku if line.kind == "order" else "Chip time"
     quantity = _places(Decimal(yuan(line.amount_fen)), price) if refund else Decimal(line.quantity)
     consumed = {} if refund else {"ConsumedQuantity": _plain(quantity), "ConsumedUnit": unit}
@@ -113,6 +124,12 @@ def _usage(bill: Bill, statement: Statement, line: StatementLine) -> Cells:
         "SkuPriceDetails": _json({"x_Chip": line.chip_id} if line.chip_id else {"x_Product": line.sku}),
     }
     return cells | consumed
+
+
+def _unit(line: StatementLine) -> tuple[str, str]:
+    """How many of it the price is for, with a space, or nothing for one; and the unit alone."""
+    per, space, unit = line.unit.rpartition(" ")
+    return per + space, unit
 
 
 def _described(line: StatementLine) -> str:
@@ -144,9 +161,7 @@ def _row(bill: Bill, statement: Statement, line: StatementLine, category: str, f
         "ChargePeriodEnd": iso_utc(until_s),
         "ChargeCategory": category,
         "ChargeClass": "Correction" if line.corrects_earlier else "",
-        "ServiceCategory": "AI and Machine Learning",
-        "ServiceSubcategory": "AI Platforms",
-        "ServiceName": "Accelerated computing",
+        **dict(zip(_SERVICE, _SERVICES.get(_unit(line)[1], _PLATFORM), strict=True)),
         "ServiceProviderName": US,
         "HostProviderName": line.centre_id,
         "InvoiceIssuerName": US,
@@ -158,7 +173,15 @@ def _row(bill: Bill, statement: Statement, line: StatementLine, category: str, f
         "ResourceName": text_cell(line.name),
         "ResourceType": "Service order" if line.kind == "order" else "Job",
         "x_Attempt": str(line.attempt or ""),
-    }
+    } | _project(statement, line)
+
+
+def _project(statement: Statement, line: StatementLine) -> Cells:
+    """A project is an account within that of its tenant."""
+    if line.project is None:
+        return {}
+    named = f"{statement.organisation_id}/{line.project}"
+    return {"SubAccountId": named, "SubAccountName": line.project, "SubAccountType": "Project"}
 
 
 def _details(bill: Bill, statement: Statement, now_s: int) -> Iterator[Cells]:

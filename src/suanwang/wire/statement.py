@@ -60,6 +60,8 @@ class StatementLine:
     """Of a refund: the keys of the lines that it is about, with the month that each was billed in."""
     dispute: int | None = None
     """Of a charge: the one that is open on it, and keeps it out of the settlement. Of a refund: the one it answers."""
+    project: str | None = None
+    """Of the tenant; orders have none."""
 
 
 class NewDispute(Request, frozen=True, kw_only=True):

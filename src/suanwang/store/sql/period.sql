@@ -34,15 +34,15 @@ with inside as materialized (
     from inside c
     where ($5::text is null or c.tenant_id = $5) and ($6::text[] is null or c.centre_id = any($6))
 )
-select c.tenant_id, c.job_id, j.name as job_name, c.attempt, c.centre_id, a.pool_id, p.chip_id, c.fen_per_chip_hour,
+select c.tenant_id, c.job_id, j.name as job_name, r.name as project, c.attempt, c.centre_id, a.pool_id, p.chip_id, c.fen_per_chip_hour,
     c.payer_id as voucher_id, v.programme_id, min(c.from_s) as from_s, max(c.until_s) as until_s,
     sum(c.chip_s)::bigint as chip_s, sum(c.amount_fen)::bigint as amount_fen, sum(c.voucher_fen)::bigint as voucher_fen,
     (select max(d.number) from dispute d left join dispute_answer w on w.dispute_id = d.id
      where d.job_id = c.job_id and d.attempt = c.attempt and w.dispute_id is null) as dispute
 from named c
 join job j on j.id = c.job_id join attempt a on a.job_id = c.job_id and a.number = c.attempt
-join pool p on p.id = a.pool_id left join voucher v on v.id = c.payer_id
-group by c.tenant_id, c.job_id, j.name, j.number, c.attempt, c.centre_id, a.pool_id, p.chip_id, c.fen_per_chip_hour,
+join pool p on p.id = a.pool_id left join voucher v on v.id = c.payer_id left join project r on r.id = j.project_id
+group by c.tenant_id, c.job_id, j.name, j.number, r.name, c.attempt, c.centre_id, a.pool_id, p.chip_id, c.fen_per_chip_hour,
     c.payer_id, v.programme_id
 order by c.tenant_id, j.number, c.attempt, from_s, c.payer_id
 
@@ -66,7 +66,7 @@ order by o.tenant_id, o.number
 -- name: refunds
 -- `first_charged_s`: when the attempt was first charged, which says whether that was in an earlier period. A voucher that
 -- is repaid afterwards is no part of the bill: what it had borne of a refund is neither.
-select j.tenant_id, r.job_id, j.name as job_name, r.attempt, r.number, a.centre_id, a.pool_id, p.chip_id,
+select j.tenant_id, r.job_id, j.name as job_name, o.name as project, r.attempt, r.number, a.centre_id, a.pool_id, p.chip_id,
     a.fen_per_chip_hour, r.amount_fen, r.reason, t.effective_s, v.id as voucher_id, v.programme_id,
     case when v.terms ->> 'flow' = 'offset' then r.voucher_fen else 0 end as voucher_fen,
     coalesce((select bool_and(w.id is not null) from charge c
@@ -85,7 +85,7 @@ select j.tenant_id, r.job_id, j.name as job_name, r.attempt, r.number, a.centre_
      where w.job_id = r.job_id and w.refund_number = r.number) as dispute
 from transactions_in($1, $2, $3, $4) t join refund r on r.transaction_id = t.id
 join job j on j.id = r.job_id join attempt a on a.job_id = r.job_id and a.number = r.attempt
-join pool p on p.id = a.pool_id left join voucher v on v.id = j.voucher_id
+join pool p on p.id = a.pool_id left join voucher v on v.id = j.voucher_id left join project o on o.id = j.project_id
 where t.kind = 'refund' and ($5::text is null or j.tenant_id = $5) and ($6::text[] is null or a.centre_id = any($6))
 order by j.tenant_id, j.number, r.number
 
