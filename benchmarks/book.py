@@ -6,10 +6,11 @@ One turn measures, one after another on one server with fsync and synchronous_co
 
     insert   one row per commit, pgbench (of the embedded server's own wheel) with 16 clients
     naive    a row of the programme locked, checked and changed in each transaction, and two rows inserted
-    single   hold and charge (two transactions of the book, four transfers) as one call of `post`, a commit each
-    batch    the same, those that wait together in one call of `post` and one commit, as the hub's clerks do it
+    charge   a job that runs is charged: voucher and cash out of its holds, each covered or refused
+    pair     a new job: value of the voucher and cash is held, then charged (two transactions, four transfers)
 
-Callers are concurrent; each has one request under way. `--history` then fills the book and times reads of a programme.
+The last two each as `single`, one call of `post` and a commit each, and as `batch`: those that wait together in one
+call of `post` and one commit, as the hub's clerks do it. Callers are concurrent; each has one request under way. `--history` then fills the book and times reads of a programme.
 """
 
 import argparse
@@ -65,19 +66,37 @@ insert into transfer (transaction_id, debit_id, credit_id, amount_fen)
 select made.id, d.id, c.id, 1 from made, account d, account c where d.key = $2 and c.key = $3
 """
 """A history that is sealed, by seals that nobody checks."""
+JOBS = 20_000
+"""That run: they stand on holds for many charges."""
+MANY_FEN = 10**6
 Call = Callable[[int], Awaitable[None]]
+Rows = Callable[[int], list[Transaction]]
 
 
 def say(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def hold_and_charge(number: int) -> list[Transaction]:
-    """A job of 11 fen, 5 of them from its tenant's voucher of the one programme."""
-    tenant, job = f"t{number % TENANTS}", str(uuid4())
+def held(number: int, job: str, times: int) -> Transaction:
+    """For so many charges: 5 fen each of the tenant's voucher of the one programme, 6 in cash."""
     source = VoucherSource(f"v{number % TENANTS}", "p")
-    held = movements.hold(tenant, job, 1, 6, source, 5, 0, "bench")
-    return [held, movements.charge(tenant, job, 1, 0, "east", 6, source, 5, 0, "bench")]
+    return movements.hold(f"t{number % TENANTS}", job, 1, 6 * times, source, 5 * times, 0, "bench")
+
+
+def charged(number: int, job: str, from_s: int) -> Transaction:
+    source = VoucherSource(f"v{number % TENANTS}", "p")
+    return movements.charge(f"t{number % TENANTS}", job, 1, from_s, "east", 6, source, 5, 0, "bench")
+
+
+def hold_and_charge(number: int) -> list[Transaction]:
+    job = str(uuid4())
+    return [held(number, job, 1), charged(number, job, 0)]
+
+
+def charge_of(jobs: list[str]) -> Rows:
+    """The next charge of the job whose turn it is."""
+    intervals = count()
+    return lambda number: [charged(number % len(jobs), jobs[number % len(jobs)], next(intervals))]
 
 
 async def fund(database: db.Database) -> None:
@@ -87,6 +106,15 @@ async def fund(database: db.Database) -> None:
         rows.append(movements.grant(VoucherSource(f"v{number}", "p"), f"c{number}", FUNDED_FEN, 0, "bench"))
     async with database.transaction() as tx:
         await post(tx, rows, 0)
+
+
+async def start_jobs(database: db.Database) -> list[str]:
+    jobs = [str(uuid4()) for _ in range(JOBS)]
+    for first in range(0, JOBS, 500):
+        some = enumerate(jobs[first : first + 500], first)
+        async with database.transaction() as tx:
+            await post(tx, [held(number, job, MANY_FEN) for number, job in some], 0)
+    return jobs
 
 
 async def rate(call: Call, callers: int, seconds: float) -> float:
@@ -103,11 +131,10 @@ async def rate(call: Call, callers: int, seconds: float) -> float:
     return done / (time.monotonic() - began)
 
 
-def single(database: db.Database) -> Call:
+def single(database: db.Database, rows: Rows) -> Call:
     async def call(number: int) -> None:
-        held, charged = hold_and_charge(number)
         async with database.transaction() as tx:
-            await post(tx, [held, charged], 0)
+            await post(tx, rows(number), 0)
 
     return call
 
@@ -115,14 +142,14 @@ def single(database: db.Database) -> Call:
 class Together:
     """Callers that wait at the same time are posted together; each has its own answer."""
 
-    def __init__(self, database: db.Database, writers: int) -> None:
-        self._database = database
+    def __init__(self, database: db.Database, rows: Rows, writers: int) -> None:
+        self._database, self._rows = database, rows
         self._asked: asyncio.Queue[tuple[list[Transaction], asyncio.Future[None]]] = asyncio.Queue()
         self._tasks = [asyncio.create_task(self._write()) for _ in range(writers)]
 
     async def call(self, number: int) -> None:
         answer = asyncio.get_running_loop().create_future()
-        self._asked.put_nowait((hold_and_charge(number), answer))
+        self._asked.put_nowait((self._rows(number), answer))
         await answer
 
     async def _write(self) -> None:
@@ -158,26 +185,29 @@ async def measure(url: str, peer: Peer, seconds: int, repeat: int) -> dict[str, 
 
     def add(name: str, value: float) -> None:
         samples.setdefault(name, []).append(value)
-        say(f"  {name:<24}{value:10.0f}")
+        say(f"  {name:<32}{value:10.2f}")
 
     await fund(database)
+    jobs = await start_jobs(database)
     await pool.execute(NAIVE)
     for _ in range(repeat):
         for callers in CALLERS:
             limit = await peer.measure(seconds)
             hot = await rate(naive(pool), callers, seconds)
-            together = Together(database, writers=2)
-            ours = {
-                "single": await rate(single(database), callers, seconds),
-                "batch": await rate(together.call, callers, seconds),
-            }
-            together.close()
             add("insert", limit)
             add(f"naive {callers}", hot)
-            for name, value in ours.items():
-                add(f"{name} {callers}", value)
-                add(f"{name} {callers} / insert", value / limit)
-                add(f"{name} {callers} / naive", value / hot)
+            for what, rows in (("charge", charge_of(jobs)), ("pair", hold_and_charge)):
+                together = Together(database, rows, writers=2)
+                ours = {
+                    "single": await rate(single(database, rows), callers, seconds),
+                    "batch": await rate(together.call, callers, seconds),
+                }
+                together.close()
+                for how, value in ours.items():
+                    name = f"{what} {how} {callers}"
+                    add(name, value)
+                    add(f"{name} / insert", value / limit)
+                    add(f"{name} / naive", value / hot)
     await pool.close()
     await database.close()
     return samples
@@ -257,7 +287,7 @@ def main() -> None:
         return
     print(f"{result['date']}, {result['machine']}, load {result['load']}, median of {result['repeat']}")
     for name, value in result["medians"].items():
-        print(f"{name:<28}{value:10.2f}")
+        print(f"{name:<32}{value:10.2f}")
     for size, times in result["read_ms"].items():
         print(f"{int(size):>12,} transfers: " + ", ".join(f"{name} {ms:.2f} ms" for name, ms in times.items()))
 

@@ -144,6 +144,32 @@ async def test_the_database_refuses_what_does_not_balance(net: SmallNetwork) -> 
     assert await cash_fen(net) == 100
 
 
+STRAY = "insert into transfer (transaction_id, debit_id, credit_id, amount_fen) values ($1, $2, $3, 5)"
+
+
+@pytest.mark.parametrize("stray", ["debit", "credit", "both"])
+async def test_a_transfer_is_between_accounts_that_are_there(net: SmallNetwork, stray: str) -> None:
+    await record(net, top_up(100))
+    owner = await asyncpg.connect(net.db.url)
+    try:
+        bank_id, nobody = await owner.fetchval("select id from account where key = $1", bank(CASH).key), 2**40
+        debit_id, credit_id = (nobody if stray in (side, "both") else bank_id for side in ("debit", "credit"))
+        for legs in (1, 2):  # the header counts the stray one, or leaves it out
+            with pytest.raises(asyncpg.PostgresError) as refused:
+                async with owner.transaction():
+                    key = uuid4()
+                    await owner.execute(HEADER, key, 1, 5)
+                    await owner.execute(STRAY, key, debit_id, credit_id + (stray == "both"))
+                    if legs == 2:
+                        await owner.execute(LEG, key, bank(CASH).key, tenant_cash("acme").key, 5)
+            assert refused.value.sqlstate == "SW003"
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await owner.execute(LEG, uuid4(), bank(CASH).key, tenant_cash("acme").key, 5)
+        assert refused.value.sqlstate == "SW002"
+    finally:
+        await owner.close()
+
+
 async def test_a_transfer_cannot_join_a_transaction_that_is_recorded(net: SmallNetwork) -> None:
     await record(net, top_up(100))
     owner = await asyncpg.connect(net.db.url)

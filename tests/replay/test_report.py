@@ -194,9 +194,10 @@ def test_a_figure_has_its_table_and_its_words(study: Study) -> None:
 
 def test_hostile_names_stay_names(tmp_path: Path) -> None:
     names = [HOSTILE[number % len(HOSTILE)] for number in range(40)]
+    job_ids = [f"{name}{number}" for number, name in enumerate(names)]
     rows = [(number, 60 + number, 1) for number in range(40)]
     log = tmp_path / "x.parquet"
-    write_parquet(jobs(*rows, tenant=names, home=names, job_id=names), log)
+    write_parquet(jobs(*rows, tenant=names, home=names, job_id=job_ids), log)
     read = read_study([log], chips=2)
     text, _found, ran = made(read)
     seen = Page(text)

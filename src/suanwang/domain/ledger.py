@@ -4,7 +4,7 @@ A transfer takes an amount from one account and gives it to another within one a
 Assets keep money apart that must not mix: `CNY` is cash, `CNY@<programme>` is the value of one voucher programme.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from hashlib import sha256
 from uuid import UUID, uuid5
@@ -53,10 +53,11 @@ class Account:
     owner: str
     asset: str
     job_id: str | None = None
+    key: str = field(init=False, compare=False, repr=False)
 
-    @property
-    def key(self) -> str:
-        return f"{self.kind}:{self.owner}:{self.asset}" + (f":{self.job_id}" if self.job_id else "")
+    def __post_init__(self) -> None:
+        key = f"{self.kind}:{self.owner}:{self.asset}" + (f":{self.job_id}" if self.job_id else "")
+        object.__setattr__(self, "key", key)
 
     @property
     def limited(self) -> bool:

@@ -23,20 +23,11 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
     """
     batch: dict[UUID, Transaction] = {}
     for transaction in transactions:
-        if transaction.transfers:
-            _check_same(transaction, batch.setdefault(transaction.id, transaction).sha256)
+        if transaction.transfers and (first := batch.setdefault(transaction.id, transaction)) is not transaction:
+            _check_same(transaction, first.sha256)
     if not batch:
         return
-    accounts = _accounts(batch.values())
-    await tx.execute(
-        _SQL["open_accounts"],
-        [account.key for account in accounts],
-        [account.kind for account in accounts],
-        [account.owner for account in accounts],
-        [account.asset for account in accounts],
-        [account.limited for account in accounts],
-        [account.job_id for account in accounts],
-    )
+    ids = await _account_ids(tx, batch.values())
     # Sorted for the same reason as the accounts: two calls may bring the same transactions in different orders.
     rows = sorted(batch.values(), key=lambda transaction: transaction.id)
     opened = await tx.fetch(
@@ -55,7 +46,7 @@ async def post(tx: Connection, transactions: Iterable[Transaction], now_s: int) 
     await _check_repeated(tx, [row for row in rows if row.id not in new])
     legs = [(row.id, transfer) for row in batch.values() if row.id in new for transfer in row.transfers]
     if legs:
-        await _insert_transfers(tx, legs)
+        await _insert_transfers(tx, legs, ids)
 
 
 async def check_now(tx: Connection) -> None:
@@ -63,13 +54,13 @@ async def check_now(tx: Connection) -> None:
     await tx.execute("set constraints all immediate; set constraints all deferred")
 
 
-async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]]) -> None:
+async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]], ids: dict[str, int]) -> None:
     try:
         await tx.execute(
             _SQL["insert_transfers"],
             [transaction_id for transaction_id, _ in legs],
-            [transfer.debit.key for _, transfer in legs],
-            [transfer.credit.key for _, transfer in legs],
+            [ids[transfer.debit.key] for _, transfer in legs],
+            [ids[transfer.credit.key] for _, transfer in legs],
             [transfer.amount_fen for _, transfer in legs],
         )
     except asyncpg.CheckViolationError as error:
@@ -78,15 +69,34 @@ async def _insert_transfers(tx: Connection, legs: list[tuple[UUID, Transfer]]) -
         raise InsufficientValue("an account does not cover this movement") from None
 
 
-def _accounts(transactions: Iterable[Transaction]) -> list[Account]:
-    # Sorted, so that two batches that open the same accounts never wait for each other in a ring.
-    found = {
+async def _account_ids(tx: Connection, transactions: Iterable[Transaction]) -> dict[str, int]:
+    """Account key -> row. Those that are not there yet are opened."""
+    accounts = {
         account.key: account
         for transaction in transactions
         for transfer in transaction.transfers
         for account in (transfer.debit, transfer.credit)
     }
-    return [found[key] for key in sorted(found)]
+    ids = await _found_ids(tx, list(accounts))
+    # Sorted, so that two batches that open the same accounts never wait for each other in a ring.
+    new = [accounts[key] for key in sorted(accounts.keys() - ids)]
+    if new:
+        opened = await tx.fetch(
+            _SQL["open_accounts"],
+            [account.key for account in new],
+            [account.kind for account in new],
+            [account.owner for account in new],
+            [account.asset for account in new],
+            [account.limited for account in new],
+            [account.job_id for account in new],
+        )
+        ids |= {row["key"]: row["id"] for row in opened}
+    others = list(accounts.keys() - ids)  # opened by another transaction in between
+    return ids | await _found_ids(tx, others) if others else ids
+
+
+async def _found_ids(tx: Connection, keys: list[str]) -> dict[str, int]:
+    return {row["key"]: row["id"] for row in await tx.fetch(_SQL["accounts"], keys)}
 
 
 async def _check_repeated(tx: Connection, repeated: list[Transaction]) -> None:

@@ -1,7 +1,10 @@
+-- name: accounts
+select key, id from account where key = any($1::text[])
+
 -- name: open_accounts
 insert into account (key, kind, owner, asset, limited, job_id)
 select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::uuid[])
-on conflict (key) do nothing
+on conflict (key) do nothing returning key, id
 
 -- name: open_transactions
 insert into ledger_transaction (id, kind, subject, request_sha256, transfers, total_fen, actor, effective_s, recorded_s)
@@ -14,8 +17,4 @@ select id, request_sha256 from ledger_transaction where id = any($1::uuid[])
 
 -- name: insert_transfers
 insert into transfer (transaction_id, debit_id, credit_id, amount_fen)
-select t.transaction_id, debit.id, credit.id, t.amount_fen
-from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[]) with ordinality t (transaction_id, debit, credit, amount_fen, place)
-join account debit on debit.key = t.debit
-join account credit on credit.key = t.credit
-order by t.place
+select * from unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[])
