@@ -10,7 +10,8 @@ One turn measures, one after another on one server with fsync and synchronous_co
     pair     a new job: value of the voucher and cash is held, then charged (two transactions, four transfers)
 
 The last two each as `single`, one call of `post` and a commit each, and as `batch`: those that wait together in one
-call of `post` and one commit, as the hub's clerks do it. Callers are concurrent; each has one request under way. `--history` then fills the book and times reads of a programme.
+call of `post` and one commit, as the hub's clerks do it. Callers are concurrent; each has one request under way.
+`--history` then fills the book and times reads of a programme.
 """
 
 import argparse

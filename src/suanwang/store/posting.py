@@ -5,7 +5,7 @@ from uuid import UUID
 
 import asyncpg
 
-from suanwang.domain.ledger import Account, Transaction, Transfer
+from suanwang.domain.ledger import Transaction, Transfer
 from suanwang.errors import Conflict, InsufficientValue
 from suanwang.store.db import Connection
 from suanwang.store.queries import queries
