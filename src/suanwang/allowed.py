@@ -22,7 +22,7 @@ ALLOWED = (
     mark("lists that programmes of {agency} name: {names}"),
     mark("one that was charged: {names}"),
     mark("1 to {most} fen: what is charged and not given back"),
-    mark("{least} to {most} fen: what the voucher has paid"),
+    mark("{least} to {most} fen: what the voucher has paid and is not asked for"),
     mark("1 to {most} fen: what is owed for the voucher"),
     mark('true or false, in quotes: "true"'),
     mark("1 to {most} printable characters"),

@@ -159,7 +159,7 @@ def _voucher(record: VoucherRecord, places: Row, clawed: ClawBack | None) -> Vou
         expired_fen=amounts.expired_fen,
         revoked_fen=amounts.revoked_fen,
         clawed_back_fen=amounts.clawed_back_fen,
-        owed_fen=0 if clawed is None else clawed.owed_fen - amounts.clawed_back_fen,
+        owed_fen=0 if clawed is None else max(0, min(clawed.owed_fen, places["used_fen"]) - amounts.clawed_back_fen),
         label=label(amounts),
         flow=record.terms.flow,
         rate_bp=record.terms.rate_bp or 0,

@@ -11,7 +11,7 @@ from suanwang.domain.movements import VoucherSource
 from suanwang.domain.tenant import Actor
 from suanwang.domain.voucher import has_ended
 from suanwang.errors import Conflict, InvalidInput, NotFound
-from suanwang.store import answer, event, voucher
+from suanwang.store import answer, event, ledger, voucher
 from suanwang.store import attempt as attempts
 from suanwang.store import job as jobs
 from suanwang.store import refund as refunds
@@ -66,6 +66,7 @@ async def give_back(
     used = (await voucher.by_ids(tx, [record.voucher_id])).get(record.voucher_id) if record.voucher_id else None
     borne_fen = await _borne_fen(tx, record, used, charges, attempt)
     voucher_fen = _in_proportion(borne_fen, charges, before, attempt, amount_fen)
+    clawed_fen = 0 if used is None else await _repaid_fen(tx, used, voucher_fen)
     transaction = movements.refund(
         record.tenant_id,
         str(job_id),
@@ -78,6 +79,7 @@ async def give_back(
         ended=used is not None and has_ended(used.terms, now_s),
         at_s=now_s,
         actor=actor.token_id,
+        repaid_fen=clawed_fen,
     )
     await project.refunded(tx, record, amount_fen, now_s)
     await post(tx, [transaction], now_s)
@@ -132,6 +134,15 @@ async def _borne_fen(
     all_fen = sum(int(row["amount_fen"]) for row in paying)
     repaid_fen = await voucher.repaid_fen(tx, record.id)
     return repaid_fen * own_fen // all_fen if all_fen else 0
+
+
+async def _repaid_fen(tx: Connection, used: VoucherRecord, voucher_fen: int) -> int:
+    """Of a voucher that was clawed back: the part that its tenant has repaid. What it has not comes first."""
+    if used.id not in await voucher.claw_backs(tx, [used.id]):
+        return 0
+    await voucher.lock_programme(tx, used.programme_id)  # against a repayment at the same moment
+    places = (await ledger.voucher_places(tx, [used.id]))[used.id]
+    return int(max(0, voucher_fen - (places["used_fen"] - places["clawed_back_fen"])))
 
 
 def _in_proportion(

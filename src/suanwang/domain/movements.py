@@ -143,18 +143,21 @@ def refund(
     ended: bool,
     at_s: int,
     actor: str,
+    repaid_fen: int = 0,
 ) -> Transaction:
     """What was charged wrongly goes back: the voucher's part to the very voucher, to its programme if that has ended.
 
     In the offset flow the centre gives both parts back. In the reimburse flow it gives all of it to the tenant, who is
-    owed so much less by the programme.
+    owed so much less by the programme. `repaid_fen`: the share of `voucher_fen` that the tenant has repaid since, as the
+    voucher was clawed back. The programme has it already, so the tenant gets it.
     """
     legs = []
     if source is not None:
         back = budget(source.programme_id) if ended else source.account
-        asset = source.account.asset
-        owed = payable(centre_id, asset) if offset else reimbursable(tenant_id, source.programme_id)
-        legs += _legs((owed, back, voucher_fen))
+        tenant = reimbursable(tenant_id, source.programme_id)
+        owed = payable(centre_id, source.account.asset) if offset else tenant
+        legs += _legs((owed, back, voucher_fen - repaid_fen))
+        legs += _legs((owed, tenant, repaid_fen)) if offset else []
     cash_fen = amount_fen - voucher_fen if offset else amount_fen
     legs += _legs((payable(centre_id, CASH), tenant_cash(tenant_id), cash_fen))
     return _transaction("refund", job_id, (job_id, number), legs, at_s, actor)
@@ -175,15 +178,30 @@ def expire(source: VoucherSource, amount_fen: int, returns: bool, at_s: int, act
     return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
 
 
-def claw_back(source: VoucherSource, amount_fen: int, at_s: int, actor: str) -> Transaction:
-    """What no job holds of a voucher is taken back, once."""
+def claw_back(source: VoucherSource, number: int, amount_fen: int, at_s: int, actor: str) -> Transaction:
+    """What no job holds of a voucher is taken back. `number`: 1 the first time, then counted on."""
     legs = _legs((source.account, clawed_back(source.programme_id), amount_fen))
-    return _transaction("claw_back", source.voucher_id, (source.voucher_id,), legs, at_s, actor)
+    key = (source.voucher_id,) if number == 1 else (source.voucher_id, number)
+    return _transaction("claw_back", source.voucher_id, key, legs, at_s, actor)
 
 
 def repay(source: VoucherSource, before_fen: int, amount_fen: int, at_s: int, actor: str) -> Transaction:
     """A tenant repays what a voucher that was clawed back had paid; `before_fen`: what it has repaid so far."""
-    legs = _legs((bank(source.account.asset), clawed_back(source.programme_id), amount_fen))
+    return _repaid(bank(source.account.asset), source, before_fen, amount_fen, at_s, actor)
+
+
+def set_off(
+    tenant_id: str, source: VoucherSource, before_fen: int, amount_fen: int, at_s: int, actor: str
+) -> Transaction:
+    """As `repay`, out of what the programme owes to the tenant and has not paid."""
+    owed = reimbursable(tenant_id, source.programme_id)
+    return _repaid(owed, source, before_fen, amount_fen, at_s, actor)
+
+
+def _repaid(
+    out_of: Account, source: VoucherSource, before_fen: int, amount_fen: int, at_s: int, actor: str
+) -> Transaction:
+    legs = _legs((out_of, clawed_back(source.programme_id), amount_fen))
     return _transaction("repay", source.voucher_id, (source.voucher_id, before_fen), legs, at_s, actor)
 
 

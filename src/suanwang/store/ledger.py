@@ -65,6 +65,11 @@ async def lock_settlement(tx: Connection) -> None:
     await tx.execute(_SQL["lock_settlement"])
 
 
+async def in_no_batch_fen(tx: Connection, account: Account) -> int:
+    """What is owed on an account and in no settlement batch that lives."""
+    return int(await tx.fetchval(_SQL["in_no_batch"], account.key) or 0)
+
+
 async def held_cash_fen(tx: Connection, tenant_id: str) -> int:
     """What all jobs of a tenant have on hold of its cash."""
     return int(await tx.fetchval(_SQL["held_cash"], tenant_id))

@@ -36,9 +36,10 @@ class VoucherRecord:
 
 @dataclass(frozen=True, slots=True)
 class ClawBack:
-    """A voucher that was taken back: what it still had, and what its tenant was asked to repay."""
+    """A voucher that was taken back: what it still had, and what its tenant was asked to repay. `number`: from 1."""
 
     voucher_id: UUID
+    number: int
     taken_fen: int
     owed_fen: int
     reason: str
@@ -245,17 +246,19 @@ def terms_until(row: Row) -> VoucherTerms:
 
 async def insert_claw_back(tx: Connection, made: ClawBack) -> None:
     await tx.execute(
-        _SQL["insert_claw_back"], made.voucher_id, made.taken_fen, made.owed_fen, made.reason, made.actor, made.at_s
+        _SQL["insert_claw_back"],
+        made.voucher_id,
+        made.number,
+        made.taken_fen,
+        made.owed_fen,
+        made.reason,
+        made.actor,
+        made.at_s,
     )
 
 
-async def claw_back(tx: Connection, voucher_id: UUID) -> ClawBack | None:
-    row = await tx.fetchrow(_SQL["claw_back"], voucher_id)
-    return None if row is None else ClawBack(**row)
-
-
 async def claw_backs(tx: Connection, voucher_ids: list[UUID]) -> dict[UUID, ClawBack]:
-    """Those of these vouchers that were clawed back."""
+    """Of those of these vouchers that were clawed back: all that was taken and asked for, in one."""
     return {row["voucher_id"]: ClawBack(**row) for row in await tx.fetch(_SQL["claw_backs"], voucher_ids)}
 
 

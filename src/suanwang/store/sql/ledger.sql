@@ -49,11 +49,27 @@ select v.id,
     coalesce((select sum(l.amount_fen) from account h join transfer l on l.debit_id = h.id join account t on t.id = l.credit_id
               where h.kind = 'hold' and h.owner = 'voucher/' || v.id and t.kind in ('payable', 'reimbursable')), 0)::bigint
     - coalesce((select sum(l.amount_fen) from account a join transfer l on l.credit_id = a.id join account t on t.id = l.debit_id
-                where a.kind = 'voucher' and a.owner = v.id::text and t.kind in ('payable', 'reimbursable')), 0)::bigint as used_fen,
-    coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
+                where a.kind = 'voucher' and a.owner = v.id::text and t.kind in ('payable', 'reimbursable')), 0)::bigint
+    - late.fen as used_fen,
+    late.fen + coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
               where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'expired'), 0)::bigint as expired_fen,
     coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
               where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'clawed_back'), 0)::bigint as revoked_fen,
     coalesce((select sum(l.amount_fen) from ledger_transaction r join transfer l on l.transaction_id = r.id
               where r.subject = v.id::text and r.kind = 'repay'), 0)::bigint as clawed_back_fen
-from voucher v where v.id = any($1::uuid[])
+from voucher v cross join lateral (
+    -- Refunds of after its end went to the budget.
+    select coalesce(sum(l.amount_fen), 0)::bigint as fen
+    from account h join ledger_transaction r on r.subject = h.job_id::text and r.kind = 'refund'
+    join transfer l on l.transaction_id = r.id join account b on b.id = l.credit_id and b.kind = 'budget'
+    where h.kind = 'hold' and h.owner = 'voucher/' || v.id
+) late where v.id = any($1::uuid[])
+
+
+-- name: in_no_batch
+-- Of an account without a limit: what is owed, less what a batch that is not paid yet will pay.
+select (coalesce((select sum(amount_fen) from transfer where credit_id = a.id), 0)
+    - coalesce((select sum(amount_fen) from transfer where debit_id = a.id), 0)
+    - coalesce((select sum(l.amount_fen) from settlement_line l where l.account_id = a.id and not exists (
+        select from settlement_step s where s.settlement_id = l.settlement_id and s.state in ('rejected', 'paid'))), 0))::bigint
+from account a where a.key = $1

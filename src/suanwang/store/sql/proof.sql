@@ -203,7 +203,7 @@ select m.id::text as voucher, m.granted_fen, x.* from moved m cross join lateral
 
 -- name: claw_backs_as_booked
 select w.voucher_id::text as voucher, w.taken_fen, w.owed_fen, x.* from (
-    select voucher_id, taken_fen, owed_fen from claw_back
+    select voucher_id, taken_fen, owed_fen from clawed_back
     union all select v.id, 0, 0 from voucher v where not exists (select from claw_back where voucher_id = v.id)
 ) w cross join lateral (
     select coalesce(sum(l.amount_fen) filter (where t.kind = 'claw_back'), 0)::bigint as booked_fen,

@@ -49,7 +49,7 @@ values ($1, $2, $3, $4, $5::jsonb, $6, $7, $8, $9)
 -- name: vouchers
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s,
     least(v.valid_to_s, w.at_s) as valid_to_s, c.asked_centres, coalesce(b.amount_fen, 0) as available_fen
-from voucher v join claim c on c.id = v.claim_id left join claw_back w on w.voucher_id = v.id
+from voucher v join claim c on c.id = v.claim_id left join clawed_back w on w.voucher_id = v.id
 left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
 where ($1::text is null or v.tenant_id = $1)
@@ -59,7 +59,7 @@ order by v.valid_to_s nulls last, v.created_s, v.id
 -- name: vouchers_of_tenants
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s,
     least(v.valid_to_s, w.at_s) as valid_to_s, c.asked_centres, coalesce(b.amount_fen, 0) as available_fen
-from voucher v join claim c on c.id = v.claim_id left join claw_back w on w.voucher_id = v.id
+from voucher v join claim c on c.id = v.claim_id left join clawed_back w on w.voucher_id = v.id
 left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
 where v.tenant_id = any($1::text[])
@@ -68,7 +68,7 @@ order by v.valid_to_s nulls last, v.created_s, v.id
 -- name: vouchers_by_id
 select v.id, v.programme_id, v.tenant_id, v.claim_id, v.terms::text as terms, v.granted_fen, v.valid_from_s,
     least(v.valid_to_s, w.at_s) as valid_to_s, c.asked_centres, coalesce(b.amount_fen, 0) as available_fen
-from voucher v join claim c on c.id = v.claim_id left join claw_back w on w.voucher_id = v.id
+from voucher v join claim c on c.id = v.claim_id left join clawed_back w on w.voucher_id = v.id
 left join account a on a.kind = 'voucher' and a.owner = v.id::text
 left join balance b on b.account_id = a.id
 where v.id = any($1::uuid[])
@@ -84,7 +84,7 @@ select pg_advisory_xact_lock(7702, 1)
 -- name: ended_with_value
 -- Past their end; and those that are not divisible, once they have paid a bill and hold nothing for another.
 select v.id, v.programme_id, v.terms::text as terms, v.granted_fen, least(v.valid_to_s, w.at_s) as valid_to_s, b.amount_fen
-from voucher v left join claw_back w on w.voucher_id = v.id
+from voucher v left join clawed_back w on w.voucher_id = v.id
 join account a on a.kind = 'voucher' and a.owner = v.id::text
 join balance b on b.account_id = a.id
 where b.amount_fen > 0 and (least(v.valid_to_s, w.at_s) <= $1 or (
@@ -113,10 +113,7 @@ select pg_advisory_xact_lock(7701, hashtext($1))
 select coalesce(sum(granted_fen), 0)::bigint from voucher where programme_id = $1
 
 -- name: insert_claw_back
-insert into claw_back (voucher_id, taken_fen, owed_fen, reason, actor, at_s) values ($1, $2, $3, $4, $5, $6)
-
--- name: claw_back
-select voucher_id, taken_fen, owed_fen, reason, actor, at_s from claw_back where voucher_id = $1
+insert into claw_back (voucher_id, number, taken_fen, owed_fen, reason, actor, at_s) values ($1, $2, $3, $4, $5, $6, $7)
 
 -- name: claw_backs
-select voucher_id, taken_fen, owed_fen, reason, actor, at_s from claw_back where voucher_id = any($1::uuid[])
+select voucher_id, number, taken_fen, owed_fen, reason, actor, at_s from clawed_back where voucher_id = any($1::uuid[])
