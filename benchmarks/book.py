@@ -53,7 +53,7 @@ with made as (
         effective_s, recorded_s)
     select gen_random_uuid(), 'charge', 'filled', '', 1, 1, 'bench', 0, 0 from generate_series(1, $1::int) returning id
 ), closing as (
-    insert into seal (number, transactions, root, before, sealed_s, horizon)
+    insert into seal (number, entries, root, before, sealed_s, horizon)
     select coalesce(max(number), 0) + 1, $1, sha256(''), sha256(''), 0, pg_snapshot_xmax(pg_current_snapshot())
     from seal returning number
 ), closed as (

@@ -340,6 +340,9 @@ _MORE_ERRORS = {
     "DATABASE_RIGHTS": (mark("the database user {user} lacks rights; let a superuser run: {statements}"),),
     "DATABASE_UNFIT": (mark("{found} cannot be used; it takes {needed}"),),
     "DATABASE_BUSY": (mark("the hub's database has no free connection; try again"),),
+    "BOOK_NOT_SEALED": (
+        mark("something goes on in the database since before the last entries of {period}; try again in a minute"),
+    ),
     "TRY_AGAIN": (mark("another change came first; send the same call again"),),
     "WORKDIR_TOO_LARGE": (
         mark("the folder {folder} packs to more than {limit_mib} MiB; leave files out, or fetch them in setup"),
@@ -367,6 +370,8 @@ _BOOK = {
     "FUNDERS_SUM": (mark("the funders of {programme} owe {fen} yuan for batch {batch}, which is not what it takes"),),
     "LINE_NOT_IN_BOOK": (mark("batch {batch} has {fen} yuan of transaction {transaction}; the book has it otherwise"),),
     "LINE_TWICE": (mark("transaction {transaction} is in batch {batch} and in {other}"),),
+    "BATCH_NOT_AS_RECORDED": (mark("the sealed records say something else of batch {batch}, or nothing"),),
+    "BATCH_MISSING": (mark("batch {batch} is in the sealed records and not here"),),
     "BATCH_NOT_PAID": (mark("batch {batch} is not paid in the book as its lines say"),),
     "PAYMENT_FOR_OTHERS": (mark("the payment {transaction} in the book is not for the lines of batch {batch}"),),
     "PAYMENT_WITHOUT_BATCH": (mark("the payment {transaction} in the book is for batch {batch}, which is not here"),),

@@ -21,7 +21,7 @@ from rich.cells import cell_len
 from typer.testing import CliRunner, Result
 
 from suanwang.cli.main import make_app
-from suanwang.testing.processes import Processes
+from suanwang.testing.processes import Processes, free_port
 from tests.cli.conftest import answer
 from tests.cli.terminal import CTRL_C, HIDE_CURSOR, SHOW_CURSOR, Terminal, opened, plain
 
@@ -520,7 +520,7 @@ def test_a_second_hub_on_the_same_address_says_so(net: Network) -> None:
 
 
 def test_a_second_hub_on_the_same_home_says_so_and_leaves_the_first_alone(net: Network) -> None:
-    command = [sys.executable, "-m", "suanwang", "up", "--home", str(net.home), "--port", str(net.processes.port + 1)]
+    command = [sys.executable, "-m", "suanwang", "up", "--home", str(net.home), "--port", str(free_port())]
     done = subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "a hub runs already" in done.stderr

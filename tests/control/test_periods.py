@@ -1,5 +1,6 @@
 """A month is closed once, and its figures stay: by the book, line by line, and for whoever adds them up later."""
 
+import asyncio
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -8,7 +9,9 @@ import pytest
 
 from suanwang.control import period, statement
 from suanwang.control.prove import prove
+from suanwang.domain import movements
 from suanwang.errors import Conflict, InvalidInput
+from suanwang.store.posting import post
 from suanwang.testing.network import ADMIN, START_S, SmallNetwork, job_spec
 from suanwang.wire import PeriodLine, Statement
 from tests.control.test_refunds import assert_proofs, charged, give_back
@@ -133,3 +136,26 @@ async def test_the_database_refuses_to_change_a_closed_month(net: SmallNetwork) 
     await owner.close()
     found = {one.name: one for one in (await prove(net.db, net.now_s)).proofs}
     assert found["periods_closed"].contradictions[0]["charged_fen"] == "1002 -> 1001"
+
+
+async def test_a_month_waits_for_what_is_not_over(net: SmallNetwork, database_url: str) -> None:
+    """An entry behind a transaction of somebody else cannot be sealed: the month is not closed without it."""
+    tenant = await net.add_tenant("acme", 10_000)
+    await net.add_centre("east", fen_per_chip_hour=0)
+    await net.turn()
+    await period.close(net.db, ADMIN, "2023-10", ZONE, net.call(ADMIN), net.now_s)
+    other = await asyncpg.connect(database_url)
+    going_on = other.transaction()
+    await going_on.start()
+    await other.execute("select pg_current_xact_id()")
+    async with net.db.transaction() as tx:
+        await post(tx, [movements.top_up(tenant.organisation_id, 5, "late", net.now_s, "test")], net.now_s)
+    net.now_s = at_s("2023-12-01")
+    with pytest.raises(Conflict) as refused:
+        await close(net, NOVEMBER)
+    assert refused.value.code == "BOOK_NOT_SEALED"
+    closing = asyncio.create_task(close(net, NOVEMBER))
+    await asyncio.sleep(0.3)
+    await going_on.rollback()
+    await other.close()
+    assert (await closing).closed

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from typing import Any
 from uuid import UUID
 
 import asyncpg
@@ -22,6 +23,7 @@ from suanwang.store import seal as seals
 from suanwang.store.posting import post
 from suanwang.testing.network import START_S, SmallNetwork, job_spec
 from suanwang.wire import Receipt
+from tests.control.test_refunds import charged, give_back
 
 LATER_S = START_S + 3_600
 
@@ -64,7 +66,7 @@ async def sealed_book(net: SmallNetwork) -> list[str]:
     await net.turn()
     await net.turn(3_600)
     (one,) = await seal.seal_all(net.db, net.now_s)
-    assert (one.number, one.transactions) == (2, 3)  # hold, charge, release
+    assert (one.number, one.entries) == (2, 3)  # hold, charge, release
     assert await seal.seal_all(net.db, net.now_s) == []
     assert await broken(net) == set()
     return await exported(net)
@@ -88,7 +90,9 @@ async def test_a_part_of_the_book_hangs_on_the_seal_before_it(net: SmallNetwork)
     assert found.holds
     assert not found.from_the_beginning
     assert (found.seals, found.transactions) == (1, 3)
-    assert await exported(net, until_s=START_S) == (await exported(net))[:2]
+    whole = await exported(net)
+    (first_seal, *_others) = [number for number, line in enumerate(whole) if read_seal(line)]
+    assert await exported(net, until_s=START_S) == whole[: first_seal + 1]
     assert await exported(net, from_s=net.now_s + 1) == []
     assert not verify([]).holds
 
@@ -169,7 +173,8 @@ async def test_every_spoilt_line_of_an_export_is_seen(net: SmallNetwork) -> None
         moved = [*book[:number], book[number + 1], book[number], *book[number + 2 :]]
         assert not verify(moved).holds
     without_the_last_seal = verify(book[:-1])
-    assert [(one.line, one.code) for one in without_the_last_seal.wrong] == [(3, "BOOK_GOES_ON")]
+    last_group = [number for number, line in enumerate(book) if read_seal(line)][-2] + 2
+    assert [(one.line, one.code) for one in without_the_last_seal.wrong] == [(last_group, "BOOK_GOES_ON")]
 
 
 async def test_a_receipt_is_checked_without_the_hub(net: SmallNetwork) -> None:
@@ -185,7 +190,8 @@ async def test_a_receipt_is_checked_without_the_hub(net: SmallNetwork) -> None:
             return await read_receipt(tx, await jobs.job(tx, UUID(submitted.job_id)), net.now_s)
 
     early = check_receipt(msgspec.json.encode(await receipt()).decode())
-    assert (early.holds, early.sealed, early.all) == (True, 0, 3)
+    assert (early.holds, early.sealed, early.all) == (False, 0, 3)
+    assert all("nothing shows it" in one for one in early.wrong[:3])
     await seal.seal_all(net.db, net.now_s)
     told = await receipt()
     found = check_receipt(msgspec.json.encode(told).decode())
@@ -199,7 +205,8 @@ async def test_a_receipt_is_checked_without_the_hub(net: SmallNetwork) -> None:
         (("transfers", 0, "amount_fen"), 1),
         (("attempts", 0, "charges", 0, "amount_fen"), 1),
         (("charged_fen",), 1),
-        (("evidence", 0, "place"), 2),
+        (("evidence", 0, "place"), as_dict["evidence"][0]["place"] ^ 1),
+        (("evidence",), []),
         (("evidence", 0, "line"), line.replace("hold", "Hold")),
         (("evidence", 0, "path"), ["zz"]),
         (("evidence", 0, "seal"), "[]"),
@@ -219,18 +226,18 @@ async def test_what_is_under_way_is_left_for_the_next_seal(net: SmallNetwork) ->
     async with net.db.transaction() as tx:
         await post(tx, [top_up(5, "slow")], START_S)
         await record(net, top_up(6, "quick", "other"))
-        assert [one.transactions for one in await seal.seal_all(net.db, START_S)] == [2]
-    assert [one.transactions for one in await seal.seal_all(net.db, LATER_S)] == [2]
+        assert [one.entries for one in await seal.seal_all(net.db, START_S)] == [2]
+    assert [one.entries for one in await seal.seal_all(net.db, LATER_S)] == [2]
     assert await broken(net) == set()
 
 
 async def test_two_hubs_seal_at_once_and_large_books_in_pieces(
     net: SmallNetwork, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(seal, "MAX_TRANSACTIONS", 4)
+    monkeypatch.setattr(seal, "MAX_ENTRIES", 4)
     await record(net, *(top_up(1, str(i)) for i in range(10)))
     made = await asyncio.gather(*(seal.seal_all(net.db, START_S) for _ in range(4)))
-    numbers = sorted((one.number, one.transactions) for several in made for one in several)
+    numbers = sorted((one.number, one.entries) for several in made for one in several)
     assert numbers == [(1, 4), (2, 4), (3, 2)]
     assert await broken(net) == set()
     assert verify(await exported(net)).holds
@@ -249,3 +256,40 @@ async def test_two_hubs_seal_at_once_and_large_books_in_pieces(
 def test_a_seal_is_read_as_it_was_written(one: Seal) -> None:
     assert read_seal(seal_line(one)) == one
     assert read_seal(seal_line(one) + " ") is None
+
+
+def amounts(node: Any, way: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    """Ways to every amount and quantity of a receipt that is charged, not only expected."""
+    found: list[tuple[Any, ...]] = []
+    steps = node.items() if isinstance(node, dict) else enumerate(node) if isinstance(node, list) else ()
+    for step, value in steps:
+        if step in ("decision", "spec", "reason", "estimate_fen", "running_fen"):
+            continue
+        if type(value) is int and str(step).endswith(("_fen", "fen_per_chip_hour", "chip_s")):
+            found.append((*way, step))
+        found += amounts(value, (*way, step))
+    return found
+
+
+@pytest.mark.parametrize("flow", ["offset", "reimburse"])
+async def test_no_amount_of_a_receipt_can_be_altered(net: SmallNetwork, flow: str) -> None:
+    _, job = await charged(net, flow)
+    await give_back(net, job, 101)
+    await give_back(net, job, 50)
+    await seal.seal_all(net.db, net.now_s)
+    async with net.db.transaction(snapshot=True) as tx:
+        receipt = await read_receipt(tx, await jobs.job(tx, UUID(job.job_id)), net.now_s)
+    text = msgspec.json.encode(receipt).decode()
+    assert check_receipt(text).wrong == []
+    ways = amounts(json.loads(text))
+    assert len(ways) > 20
+    spoilt: list[tuple[tuple[Any, ...], Any]] = [(way, None) for way in ways]
+    spoilt += [(("tenant_id",), "beta"), (("id",), str(UUID(int=1))), (("voucher_id",), str(UUID(int=2)))]
+    spoilt += [(("refunds",), []), (("attempts", 0, "charges"), []), (("attempts", 0, "centre_id"), "west")]
+    for way, value in spoilt:
+        copy = json.loads(text)
+        place = copy
+        for step in way[:-1]:
+            place = place[step]
+        place[way[-1]] = place[way[-1]] + 1 if value is None else value
+        assert not check_receipt(json.dumps(copy)).holds, way

@@ -3,6 +3,8 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
 
 import msgspec
 import pytest
@@ -134,6 +136,9 @@ def resealed(batch: SettlementBatch) -> SettlementBatch:
     return replace(batch, lines_sha256=digest.hex())
 
 
+UNSAID = "BATCH_NOT_AS_RECORDED"
+
+
 async def test_whatever_is_altered_is_found(net: SmallNetwork) -> None:
     made = await exported(net, "offset")
     paid, rejected = "S-2023-11-east.2", "S-2023-11-east"
@@ -152,13 +157,26 @@ async def test_whatever_is_altered_is_found(net: SmallNetwork) -> None:
     assert "BATCH_OF_OTHER_LINES" in altered(made, paid, more).wrong()
     assert {"LINE_NOT_IN_BOOK", "PAYMENT_FOR_OTHERS"} <= altered(made, paid, lambda b: resealed(more(b))).wrong()
     assert {"PAYMENT_FOR_OTHERS", "BATCH_NOT_PAID"} <= altered(made, paid, lambda b: resealed(fewer(b))).wrong()
-    assert altered(made, paid, lambda b: replace(b, total_fen=1)).wrong() == {"BATCH_SUM"}
-    assert altered(made, paid, lambda b: replace(b, funders={"p": {"city": 1}})).wrong() == {"FUNDERS_SUM"}
+    assert altered(made, paid, lambda b: replace(b, total_fen=1)).wrong() == {"BATCH_SUM", UNSAID}
+    assert altered(made, paid, lambda b: replace(b, funders={"p": {"city": 1}})).wrong() == {"FUNDERS_SUM", UNSAID}
     assert "LINE_TWICE" in altered(made, rejected, lambda b: replace(b, state="approved")).wrong()
-    assert altered(made, paid, lambda b: replace(b, state="rejected")).wrong() == {"PAYMENT_WITHOUT_BATCH"}
-    assert replace(made, batches=made.batches[:1]).wrong() == {"PAYMENT_WITHOUT_BATCH"}
-    # Paid after the batches were read: no contradiction.
-    assert altered(made, paid, lambda b: replace(b, state="approved", steps=b.steps[:-1])).wrong() == set()
+    assert altered(made, paid, lambda b: replace(b, state="rejected")).wrong() == {"PAYMENT_WITHOUT_BATCH", UNSAID}
+    assert replace(made, batches=made.batches[:1]).wrong() == {"PAYMENT_WITHOUT_BATCH", "BATCH_MISSING"}
+    assert altered(made, paid, lambda b: replace(b, state="approved", steps=b.steps[:-1])).wrong() == {UNSAID}
+    # Who said so, and when; also where nothing of the money changes.
+    first, second, *rest = next(one for one in made.batches if one.id == paid).steps
+    assert (first.state, second.state) == ("proposed", "approved")
+    for steps in (
+        [first, *rest],
+        [replace(first, actor=second.actor), second, *rest],
+        [first, replace(second, actor=first.actor), *rest],
+        [first, replace(second, at_s=second.at_s + 1), *rest],
+    ):
+        assert altered(made, paid, partial(replace, steps=steps)).wrong() == {UNSAID}
+    changes: list[dict[str, Any]] = [{"period": "2023-10"}, {"at_once": True}, {"payee": "west"}]
+    for change in changes:
+        assert UNSAID in altered(made, paid, partial(replace, **change)).wrong()
+    assert replace(made, batches=[one for one in made.batches if one.id != rejected]).wrong() == {"BATCH_MISSING"}
     number = next(i for i, line in enumerate(made.book) if '"pay_centre"' in line)
     assert replace(made, book=[*made.book[:number], *made.book[number + 1 :]]).wrong() == {"SEAL_OF_MORE_OR_LESS"}
     line = json.loads(made.book[number])

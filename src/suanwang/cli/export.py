@@ -92,10 +92,10 @@ async def audit_command(
 ) -> None:
     import msgspec
 
-    from suanwang.cli.trace import BATCHES, BOOK, fetch_batches
+    from suanwang.cli.trace import BATCHES, BOOK, fetch_folder
 
-    batches = [msgspec.json.encode(one).decode() for one in await fetch_batches(session)]
-    lines = [line async for line in session.hub.read_book()]
+    found, lines = await fetch_folder(session)
+    batches = [msgspec.json.encode(one).decode() for one in found]
     files = {BATCHES: "".join(f"{line}\n" for line in batches), BOOK: "".join(f"{line}\n" for line in lines)}
     write_folder(out, files, frozenset(files))
     answer = {"folder": str(out), "lines": len(lines), "batches": len(batches), "files": sorted(files)}

@@ -148,6 +148,7 @@ def _book_answer(found: "Verified") -> dict[str, Any]:
         "seals": found.seals,
         "transactions": found.transactions,
         "transfers": found.transfers,
+        "records": found.records,
         "from_the_beginning": found.from_the_beginning,
         "last_seal": last and {"number": last.number, "sealed_s": last.sealed_s, "sha256": last.sha256.hex()},
         "wrong": found.wrong,
@@ -159,8 +160,8 @@ def book_view(found: "Verified") -> "RenderableType":
     from rich.console import Group
 
     last = found.last_seal
-    looked_at = _("{transactions} transactions, {transfers} transfers, {seals} seals").format(
-        transactions=found.transactions, transfers=found.transfers, seals=found.seals
+    looked_at = _("{transactions} transactions, {transfers} transfers, {records} records, {seals} seals").format(
+        transactions=found.transactions, transfers=found.transfers, records=found.records, seals=found.seals
     )
     rows = [(_("looked at"), looked_at)]
     if last is not None:

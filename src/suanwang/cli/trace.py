@@ -10,7 +10,7 @@ from suanwang.cli.options import with_examples
 from suanwang.cli.prove import opened_text
 from suanwang.cli.screen import Screen, pairs, plain, table
 from suanwang.cli.session import REFUSED, JsonOption, ProfileOption, Session, errors_told, run_with_hub
-from suanwang.errors import InvalidInput, NotFound
+from suanwang.errors import Conflict, InvalidInput, NotFound
 from suanwang.i18n import _
 from suanwang.words import NOTHING, instant, money, say_code, word
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from suanwang.wire import SettlementBatch
 
 BOOK, BATCHES = "book.jsonl", "settlements.jsonl"
+TRIES = 5
 HELP = with_examples(
     _("Follow value from the budget of a programme to the account of a centre, and back; every step is checked."),
     "suanwang export audit --out DIR",
@@ -52,15 +53,28 @@ def trace(
         return
 
     async def fetch(session: Session) -> None:
-        batches = await fetch_batches(session)
-        lines = [line async for line in session.hub.read_book()]
+        batches, lines = await fetch_folder(session)
         show_trail(screen, lines, batches, reference)
 
     run_with_hub(fetch, profile, json)
 
 
-async def fetch_batches(session: Session) -> "list[SettlementBatch]":
-    """All of them, each with its lines. To be called before the book is read, which then has all that they name."""
+async def fetch_folder(session: Session) -> "tuple[list[SettlementBatch], list[str]]":
+    """All batches and the book, of one and the same moment: nothing was proposed, approved or paid in between.
+
+    Raises Conflict where there is no such moment.
+    """
+    batches = await _batches(session)
+    for _try in range(TRIES):
+        lines = [line async for line in session.hub.read_book()]
+        after = await _batches(session)
+        if after == batches:
+            return batches, lines
+        batches = after
+    raise Conflict("batches are settled at this very moment; try again", code="TRY_AGAIN")
+
+
+async def _batches(session: Session) -> "list[SettlementBatch]":
     return [await session.hub.settlement(one.id) for one in await session.hub.settlements()]
 
 

@@ -40,9 +40,8 @@ async def claw_back(
         least_fen = 0 if record.available_fen or (found.held_fen and before is None) else 1
         most_fen = max(0, found.used_fen - (before.owed_fen if before else 0))
         if not least_fen <= new.used_fen <= most_fen:
-            raise InvalidInput(
-                "used_fen", new.used_fen, f"{least_fen} to {most_fen} fen: what the voucher has paid and is not asked for"
-            )
+            allowed = f"{least_fen} to {most_fen} fen: what the voucher has paid and is not asked for"
+            raise InvalidInput("used_fen", new.used_fen, allowed)
         source, number = VoucherSource(str(voucher_id), record.programme_id), before.number + 1 if before else 1
         taken = movements.claw_back(source, number, record.available_fen, now_s, actor.token_id)
         try:
@@ -87,12 +86,15 @@ class _Found:
     held_fen: int
     used_fen: int
     repaid_fen: int
+    returned_fen: int
+    """Of it: given back to the tenant, with refunds."""
     clawed: voucher.ClawBack | None
 
     @property
     def left_fen(self) -> int:
         """Still to be repaid: a refund that went to the programme since is so much less."""
-        return 0 if self.clawed is None else max(0, min(self.clawed.owed_fen, self.used_fen) - self.repaid_fen)
+        kept_fen = self.repaid_fen - self.returned_fen
+        return 0 if self.clawed is None else max(0, min(self.clawed.owed_fen, self.used_fen) - kept_fen)
 
 
 async def _set_off(tx: Connection, found: _Found, asked_fen: int, actor: Actor, now_s: int) -> int:
@@ -121,7 +123,9 @@ async def _own(tx: Connection, actor: Actor, voucher_id: UUID) -> _Found:
     record = (await voucher.by_ids(tx, [voucher_id]))[voucher_id]
     places = (await ledger.voucher_places(tx, [voucher_id]))[voucher_id]
     clawed = (await voucher.claw_backs(tx, [voucher_id])).get(voucher_id)
-    return _Found(record, places["held_fen"], places["used_fen"], places["clawed_back_fen"], clawed)
+    repaid_fen = places["repaid_fen"]
+    returned_fen = repaid_fen - places["clawed_back_fen"]
+    return _Found(record, places["held_fen"], places["used_fen"], repaid_fen, returned_fen, clawed)
 
 
 def _line(record: VoucherRecord, made: voucher.ClawBack, repaid_fen: int) -> ClawBackLine:

@@ -183,17 +183,14 @@ async def _charge(tx: Connection, actor: Actor, order: OrderRecord, new: NewUse,
 async def _renewed(
     tx: Connection, actor: Actor, order: OrderRecord, wanted: int, now_s: int
 ) -> tuple[RatedUse, OrderRecord]:
-    """With as many further holds as it takes, and as the tenant's cash allows."""
+    """With as many further holds as it takes, taken as one, and as the tenant's cash allows."""
     cash_fen = await ledger.balance_fen(tx, tenant_cash(order.tenant_id))
     terms = (order.product, order.measured, wanted, order.held_fen, order.limit_fen)
     rated = rate_use(*terms, cash_fen // order.limit_fen)
-    holds = [
-        _hold(order.tenant_id, order.id, order.holds + 1 + i, order.limit_fen, now_s, actor.token_id)
-        for i in range(rated.holds)
-    ]
+    more = _hold(order.tenant_id, order.id, order.holds + 1, order.limit_fen * rated.holds, now_s, actor.token_id)
     try:
         async with tx.transaction():
-            await post(tx, holds, now_s)
+            await post(tx, [more], now_s)
     except InsufficientValue:  # the cash went elsewhere at this very moment
         return rate_use(*terms, 0), order
     return rated, replace(order, holds=order.holds + rated.holds)

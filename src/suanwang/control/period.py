@@ -4,6 +4,7 @@ A closed period is what had happened before its end and was sealed when it was c
 its own time and is billed in the next one, so the figures of a closed period are the same whenever they are added up.
 """
 
+import asyncio
 import re
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +23,7 @@ from suanwang.wire import PeriodLine
 
 _NAME = re.compile(r"(\d{4})-(0[1-9]|1[0-2])", re.ASCII)
 _MONTHS_PER_YEAR = 12
+SEAL_TRIES, SEAL_PAUSE_S = 20, 0.1
 
 
 def bounds_s(name: str, zone: str) -> tuple[int, int]:
@@ -78,9 +80,9 @@ def _span(end_s: int, last_seal: int, before: list[PeriodRecord]) -> Span:
 async def close(db: Database, actor: Actor, name: str, zone: str, call: Call, now_s: int) -> PeriodLine:
     """Close a month that is over. The first one takes in everything before it.
 
-    Raises InvalidInput, Conflict (closed already, not the next one, not over).
+    Raises InvalidInput, Conflict (closed already, not the next one, not over; the book cannot be sealed yet).
     """
-    await seal.seal_all(db, now_s)
+    await _seal_until(db, bounds_s(name, zone)[1], now_s)
     async with db.transaction() as tx:
         repeated = await answer.earlier(tx, call, PeriodLine, now_s)
         if repeated is not None:
@@ -90,6 +92,13 @@ async def close(db: Database, actor: Actor, name: str, zone: str, call: Call, no
         await seals.lock(tx)
         closed = await periods.periods(tx)
         start_s, end_s = _next_bounds_s(name, zone, closed, now_s)
+        if await periods.unsealed_before(tx, end_s):
+            raise Conflict(
+                "a transaction of the database has gone on since before the last entries of this period: they cannot "
+                "be sealed yet; try again",
+                code="BOOK_NOT_SEALED",
+                period=name,
+            )
         newest, _ = await seals.last(tx)
         last_seal = newest.number if newest else 0
         totals = await periods.totals(tx, _span(end_s, last_seal, closed))
@@ -99,6 +108,16 @@ async def close(db: Database, actor: Actor, name: str, zone: str, call: Call, no
         await event.append(tx, now_s, actor.token_id, [NewEvent("period_closed", body=line)])
         await answer.remember(tx, call, line)
     return line
+
+
+async def _seal_until(db: Database, end_s: int, now_s: int) -> None:
+    """Seal all entries of before an instant. What others have not ended yet holds them back, mostly for a moment."""
+    for _ in range(SEAL_TRIES):
+        await seal.seal_all(db, now_s)
+        async with db.transaction() as tx:
+            if not await periods.unsealed_before(tx, end_s):
+                return
+        await asyncio.sleep(SEAL_PAUSE_S)
 
 
 def _next_bounds_s(name: str, zone: str, closed: list[PeriodRecord], now_s: int) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from suanwang.store import seal as seals
 from suanwang.store.db import Connection, Database
 from suanwang.wire import Evidence, SealLine
 
-MAX_TRANSACTIONS = 10_000
+MAX_ENTRIES = 10_000
 """Of one seal: a receipt's path is worked out from all of its leaves."""
 
 
@@ -21,7 +21,7 @@ async def seal_all(db: Database, now_s: int) -> list[Seal]:
         seal = await _seal_some(db, now_s)
         if seal is not None:
             made.append(seal)
-        if seal is None or seal.transactions < MAX_TRANSACTIONS:
+        if seal is None or seal.entries < MAX_ENTRIES:
             return made
 
 
@@ -31,17 +31,17 @@ async def _seal_some(db: Database, now_s: int) -> Seal | None:
         before, horizon = await seals.last(tx)
         # Before the transactions are read: what ends in between is left for the next seal.
         over_below = await event.horizon(tx)
-        found = await seals.unsealed(tx, horizon, MAX_TRANSACTIONS)
+        found = await seals.unsealed(tx, horizon, MAX_ENTRIES)
         if not found:
             return None
         seal = Seal(
             number=before.number + 1 if before else 1,
-            transactions=len(found),
+            entries=len(found),
             root=merkle.root(one.leaf for one in found),
             before=before.sha256 if before else BEFORE_THE_FIRST,
             sealed_s=max(now_s, before.sealed_s if before else 0),
         )
-        full = len(found) == MAX_TRANSACTIONS
+        full = len(found) == MAX_ENTRIES
         await seals.insert(tx, seal, found, min(over_below, found[-1].xid) if full else over_below)
     return seal
 
@@ -57,7 +57,7 @@ async def export(db: Database, from_s: int, until_s: int) -> AsyncIterator[str]:
 
 
 def line_of(seal: Seal) -> SealLine:
-    return SealLine(seal.number, seal.transactions, seal.sealed_s, seal_line(seal), seal.sha256.hex())
+    return SealLine(seal.number, seal.entries, seal.sealed_s, seal_line(seal), seal.sha256.hex())
 
 
 async def evidence(tx: Connection, transaction_ids: Iterable[UUID]) -> list[Evidence]:
@@ -80,6 +80,9 @@ async def contradictions(tx: Connection, limit: int) -> list[dict[str, object]]:
     found: list[dict[str, object]] = []
     before = BEFORE_THE_FIRST
     newest, _ = await seals.last(tx)
+    orphan = await seals.highest_sealed(tx)
+    if orphan > (newest.number if newest else 0):
+        found.append({"seal": orphan, "is": "missing"})
     for number in range(1, (newest.number if newest else 0) + 1):
         there = await seals.seals(tx, number, number)
         if not there:
@@ -89,8 +92,8 @@ async def contradictions(tx: Connection, limit: int) -> list[dict[str, object]]:
         leaves = await seals.leaves(tx, number)
         if seal.before != before:
             found.append({"seal": number, "is": "not after the seal before it"})
-        if len(leaves) != seal.transactions or merkle.root(leaves) != seal.root:
-            found.append({"seal": number, "is": "not over its transactions"})
+        if len(leaves) != seal.entries or merkle.root(leaves) != seal.root:
+            found.append({"seal": number, "is": "not over its entries"})
         before = seal.sha256
         if len(found) >= limit:
             break

@@ -148,16 +148,15 @@ def refund(
     """What was charged wrongly goes back: the voucher's part to the very voucher, to its programme if that has ended.
 
     In the offset flow the centre gives both parts back. In the reimburse flow it gives all of it to the tenant, who is
-    owed so much less by the programme. `repaid_fen`: the share of `voucher_fen` that the tenant has repaid since, as the
-    voucher was clawed back. The programme has it already, so the tenant gets it.
+    owed so much less by the programme. `repaid_fen`: the share of `voucher_fen` that the tenant had repaid, as the
+    voucher was clawed back. The programme would have it twice, so it owes that to the tenant.
     """
     legs = []
     if source is not None:
         back = budget(source.programme_id) if ended else source.account
         tenant = reimbursable(tenant_id, source.programme_id)
         owed = payable(centre_id, source.account.asset) if offset else tenant
-        legs += _legs((owed, back, voucher_fen - repaid_fen))
-        legs += _legs((owed, tenant, repaid_fen)) if offset else []
+        legs += _legs((owed, back, voucher_fen), (clawed_back(source.programme_id), tenant, repaid_fen))
     cash_fen = amount_fen - voucher_fen if offset else amount_fen
     legs += _legs((payable(centre_id, CASH), tenant_cash(tenant_id), cash_fen))
     return _transaction("refund", job_id, (job_id, number), legs, at_s, actor)

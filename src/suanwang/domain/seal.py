@@ -1,28 +1,31 @@
 """Seals: what the book said is fixed by hashes that others keep, so that nobody can change it later unseen.
 
-A seal closes some transactions with the root of their Merkle tree and the hash of the seal before it. Who keeps one
-seal's hash (a tenant on a receipt, an agency, an auditor) can check everything up to it from an export, without us.
+A seal closes some entries with the root of their Merkle tree and the hash of the seal before it. An entry is a
+transaction of the book, or a record: what was decided about money, as its row says it. Who keeps one seal's hash (a
+tenant on a receipt, an agency, an auditor) can check everything up to it from an export, without us.
 """
 
 import json
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from typing import Any
 
 from suanwang.domain import merkle
 from suanwang.domain.ledger import LIMITED_KINDS, AccountKind
 
 FORMAT = "suanwang-book-1"
+RECORD = "record"
 BEFORE_THE_FIRST = bytes(32)
 """What the first seal names as the one before it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Seal:
-    """`number` counts from 1 without gaps; `sha256` is over all the other fields."""
+    """`number` counts from 1 without gaps; `entries`: how many; `sha256` is over all the other fields."""
 
     number: int
-    transactions: int
+    entries: int
     root: bytes
     before: bytes
     sealed_s: int
@@ -35,7 +38,7 @@ class Seal:
 def seal_line(seal: Seal) -> str:
     """The text that is hashed, and stands in an export."""
     return json.dumps(
-        [FORMAT, seal.number, seal.transactions, seal.root.hex(), seal.before.hex(), seal.sealed_s],
+        [FORMAT, seal.number, seal.entries, seal.root.hex(), seal.before.hex(), seal.sealed_s],
         separators=(",", ":"),
     )
 
@@ -43,8 +46,8 @@ def seal_line(seal: Seal) -> str:
 def read_seal(line: str) -> Seal | None:
     """A line that `seal_line` wrote; None for anything else."""
     try:
-        kind, number, transactions, root, before, sealed_s = json.loads(line)
-        seal = Seal(number, transactions, bytes.fromhex(root), bytes.fromhex(before), sealed_s)
+        kind, number, entries, root, before, sealed_s = json.loads(line)
+        seal = Seal(number, entries, bytes.fromhex(root), bytes.fromhex(before), sealed_s)
     except (ValueError, TypeError):
         return None
     return seal if kind == FORMAT and seal_line(seal) == line else None
@@ -66,6 +69,7 @@ class Verified:
     seals: int = 0
     transactions: int = 0
     transfers: int = 0
+    records: int = 0
     first_seal: int | None = None
     last_seal: Seal | None = None
     wrong: list["Wrong"] = field(default_factory=list)
@@ -85,7 +89,7 @@ MOST_TOLD = 20
 
 
 def verify(lines: Iterable[str]) -> Verified:
-    """An export, line by line: transactions, each group followed by its seal.
+    """An export, line by line: transactions and records, each group followed by its seal.
 
     Found are an altered, missing, added or moved line; a transaction that does not balance, or stands twice; and, if
     the export begins with the first seal, a limited account that was below zero at the end of a transaction.
@@ -116,8 +120,8 @@ def _tell(found: Verified, line: int, code: str, **facts: object) -> None:
 
 def _close(found: Verified, seal: Seal, leaves: list[bytes], line: int) -> None:
     last = found.last_seal
-    if seal.transactions != len(leaves):
-        _tell(found, line, "SEAL_OF_MORE_OR_LESS", seal=seal.number, sealed=seal.transactions, here=len(leaves))
+    if seal.entries != len(leaves):
+        _tell(found, line, "SEAL_OF_MORE_OR_LESS", seal=seal.number, sealed=seal.entries, here=len(leaves))
     elif merkle.root(leaves) != seal.root:
         _tell(found, line, "SEAL_OF_OTHERS", seal=seal.number)
     if last is None:
@@ -131,6 +135,9 @@ def _close(found: Verified, seal: Seal, leaves: list[bytes], line: int) -> None:
 
 
 def _take(found: Verified, known: set[str], number: int, line: str) -> None:
+    if read_record(line) is not None:
+        found.records += 1
+        return
     try:
         transaction = read_transaction(line)
     except (ValueError, TypeError):
@@ -173,6 +180,24 @@ def read_transaction(line: str) -> SealedTransaction:
     if not legs or not all(type(amount) is int for _, _, amount in legs):
         raise ValueError("no transfers of whole amounts")
     return SealedTransaction(transaction_id, kind, subject, effective_s, recorded_s, actor, legs)
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A row of a table, as it was made or changed. `key`: its columns that no other row has, joined by slashes."""
+
+    relation: str
+    key: str
+    said: dict[str, Any]
+
+
+def read_record(line: str) -> Record | None:
+    """None for anything else."""
+    try:
+        mark, _, relation, key, said = json.loads(line)
+    except (ValueError, TypeError):
+        return None
+    return Record(relation, key, said) if mark == RECORD and isinstance(said, dict) else None
 
 
 def asset_of(account: str) -> str:

@@ -14,7 +14,7 @@ from datetime import date, timedelta
 from hashlib import sha256
 
 from suanwang.domain.ledger import AccountKind
-from suanwang.domain.seal import SealedTransaction, asset_of, read_seal, read_transaction
+from suanwang.domain.seal import SealedTransaction, asset_of, read_record, read_seal, read_transaction
 from suanwang.domain.voucher import day_of
 from suanwang.units import yuan
 
@@ -39,7 +39,7 @@ class _Ledger:
 def beancount(lines: Iterable[str]) -> Iterator[str]:
     """Lines of a Beancount file from those of an export that begins with the first seal, in the order of their days."""
     texts = (line.rstrip("\n") for line in lines)
-    transactions = [read_transaction(text) for text in texts if read_seal(text) is None]
+    transactions = [read_transaction(text) for text in texts if read_seal(text) is None and read_record(text) is None]
     transactions.sort(key=lambda one: one.effective_s)
     written = _Ledger()
     yield 'option "title" "Suanwang"'

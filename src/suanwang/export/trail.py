@@ -8,14 +8,25 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 
 from suanwang.domain.ledger import CASH
-from suanwang.domain.seal import SealedTransaction, Wrong, asset_of, read_seal, read_transaction, verify
-from suanwang.domain.settlement import APPROVED, PAID, REJECTED, lines_sha256
+from suanwang.domain.seal import (
+    Record,
+    SealedTransaction,
+    Wrong,
+    asset_of,
+    read_record,
+    read_seal,
+    read_transaction,
+    verify,
+)
+from suanwang.domain.settlement import APPROVED, PAID, PROPOSED, REJECTED, lines_sha256
 from suanwang.wire import SettlementBatch
 
 PAYMENTS = frozenset({"pay_centre", "pay_tenant"})
 UPSTREAM = frozenset({"hold", "grant", "fund", "top_up"})
 """Movements that put value where the next one takes it."""
 OWED = ("payable:", "reimbursable:")
+STATES = (PROPOSED, APPROVED, PAID, REJECTED)
+"""Of a batch, in their order."""
 MOST_TOLD = 20
 SHA256_LENGTH = 64
 """In hexadecimal digits."""
@@ -65,6 +76,8 @@ class Folder:
     """(transaction, account) -> the live batch that has this line."""
     payment_of: dict[str, str] = field(default_factory=dict)
     """Transaction -> the batch that it pays."""
+    records: dict[str, list[Record]] = field(default_factory=dict)
+    """Relation -> what was decided, as it was sealed."""
     seals: int = 0
     wrong: list[Wrong] = field(default_factory=list)
 
@@ -83,10 +96,19 @@ def open_folder(book: Iterable[str], batches: Iterable[SettlementBatch]) -> Fold
     if not verified.from_the_beginning:
         folder.tell("BOOK_WITHOUT_BEGINNING", seal=verified.first_seal)
     for line in lines:
-        if read_seal(line) is None:
+        if (record := read_record(line)) is not None:
+            folder.records.setdefault(record.relation, []).append(record)
+        elif read_seal(line) is None:
             _take(folder, read_transaction(line))
     for batch in batches:
         folder.batches[batch.id] = batch
+    recorded = _recorded(folder)
+    for batch in folder.batches.values():
+        if recorded.pop(batch.id, None) != _said(batch):
+            folder.tell("BATCH_NOT_AS_RECORDED", batch=batch.id)
+    for batch_id in recorded:
+        folder.tell("BATCH_MISSING", batch=batch_id)
+    for batch in folder.batches.values():
         if batch.state != REJECTED:
             _check_lines(folder, batch)
         if batch.state == PAID:
@@ -95,6 +117,42 @@ def open_folder(book: Iterable[str], batches: Iterable[SettlementBatch]) -> Fold
         if one.kind in PAYMENTS and one.id not in folder.payment_of:
             _check_unnamed_payment(folder, one)
     return folder
+
+
+Said = tuple[tuple[object, ...], frozenset[tuple[object, ...]], frozenset[tuple[object, ...]]]
+"""Of a batch: what it is, its steps, what its funders owe."""
+
+
+def _recorded(folder: Folder) -> dict[str, Said]:
+    """Every batch as its sealed records say it."""
+    steps: dict[str, set[tuple[object, ...]]] = {}
+    for one in folder.records.get("settlement_step", []):
+        told = (one.said["state"], one.said["actor"], one.said["at_s"], one.said["reason"], one.said["transaction_id"])
+        steps.setdefault(one.said["settlement_id"], set()).add(told)
+    shares: dict[str, set[tuple[object, ...]]] = {}
+    for one in folder.records.get("settlement_share", []):
+        share = (one.said["programme_id"], one.said["level"], one.said["amount_fen"])
+        shares.setdefault(one.said["settlement_id"], set()).add(share)
+    found: dict[str, Said] = {}
+    for one in folder.records.get("settlement", []):
+        what = tuple(one.said[name] for name in ("period", "kind", "payee", "at_once", "total_fen", "lines"))
+        digest = one.said["lines_sha256"].removeprefix("\\x")
+        begun = (PROPOSED, one.said["actor"], one.said["proposed_s"], "", None)
+        taken = steps.get(one.key, set()) | {begun}
+        state = max((str(step[0]) for step in taken), key=STATES.index)
+        found[one.key] = ((*what, digest, state), frozenset(taken), frozenset(shares.get(one.key, ())))
+    return found
+
+
+def _said(batch: SettlementBatch) -> Said:
+    return (
+        (
+            *(batch.period, batch.kind, batch.payee, batch.at_once, batch.total_fen),
+            *(batch.line_count, batch.lines_sha256, batch.state),
+        ),
+        frozenset((step.state, step.actor, step.at_s, step.reason, step.transaction_id) for step in batch.steps),
+        frozenset((name, level, fen) for name, levels in batch.funders.items() for level, fen in levels.items()),
+    )
 
 
 def _check_unnamed_payment(folder: Folder, one: SealedTransaction) -> None:

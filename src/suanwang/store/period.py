@@ -61,6 +61,11 @@ async def periods(tx: Connection) -> list[PeriodRecord]:
     ]
 
 
+async def unsealed_before(tx: Connection, end_s: int) -> bool:
+    """Whether the book has an entry of before an instant that is in no seal."""
+    return bool(await tx.fetchval(_SQL["unsealed_before"], end_s))
+
+
 async def insert(tx: Connection, new: PeriodRecord) -> None:
     of = new.totals
     await tx.execute(

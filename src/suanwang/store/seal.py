@@ -1,4 +1,4 @@
-"""Seals: which transactions each of them closed, and what those transactions said then."""
+"""Seals: which transactions and records each of them closed, and what those said then."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,7 +13,10 @@ _SQL = queries("seal")
 
 @dataclass(frozen=True, slots=True)
 class Unsealed:
-    transaction_id: UUID
+    """A transaction of the book, or a record."""
+
+    transaction_id: UUID | None
+    record_seq: int | None
     xid: int
     leaf: bytes
 
@@ -30,20 +33,29 @@ async def last(tx: Connection) -> tuple[Seal | None, int]:
 
 
 async def unsealed(tx: Connection, horizon: int, limit: int) -> list[Unsealed]:
-    """Transactions that are over and not sealed, in their order."""
+    """What is over and not sealed, in its order."""
     rows = await tx.fetch(_SQL["unsealed"], str(horizon), limit)
-    return [Unsealed(row["id"], row["xid"], row["leaf"]) for row in rows]
+    return [Unsealed(row["transaction_id"], row["record_seq"], row["xid"], row["leaf"]) for row in rows]
 
 
 async def insert(tx: Connection, seal: Seal, closed: list[Unsealed], horizon: int) -> None:
     """With it, what its transactions moved is added to the sums of the accounts that have no balance row."""
     await tx.execute(
-        _SQL["insert_seal"], seal.number, seal.transactions, seal.root, seal.before, seal.sealed_s, str(horizon)
+        _SQL["insert_seal"], seal.number, seal.entries, seal.root, seal.before, seal.sealed_s, str(horizon)
     )
     await tx.execute(
-        _SQL["insert_sealed"], seal.number, [one.transaction_id for one in closed], [one.leaf for one in closed]
+        _SQL["insert_sealed"],
+        seal.number,
+        [one.transaction_id for one in closed],
+        [one.record_seq for one in closed],
+        [one.leaf for one in closed],
     )
     await tx.execute(_SQL["roll_up"], seal.number)
+
+
+async def highest_sealed(tx: Connection) -> int:
+    """Number of the newest seal that entries name; 0: none does."""
+    return int(await tx.fetchval(_SQL["highest_sealed"]))
 
 
 async def seals(tx: Connection, first: int, last: int) -> list[Seal]:
@@ -69,7 +81,7 @@ async def leaves(tx: Connection, number: int) -> list[bytes]:
 
 
 async def lines(tx: Connection, number: int) -> list[str]:
-    """What the transactions of one seal say now, in its order."""
+    """What the entries of one seal say now, in its order."""
     return [row["line"] for row in await tx.fetch(_SQL["lines"], number)]
 
 
@@ -79,4 +91,4 @@ async def places(tx: Connection, transaction_ids: Iterable[UUID]) -> list[Row]:
 
 
 def _seal(row: Row) -> Seal:
-    return Seal(row["number"], row["transactions"], row["root"], row["before"], row["sealed_s"])
+    return Seal(row["number"], row["entries"], row["root"], row["before"], row["sealed_s"])

@@ -45,7 +45,7 @@ class SealLine:
     """A seal of the book as anybody may see and keep it; `line` is what `sha256` is of."""
 
     number: int
-    transactions: int
+    entries: int
     sealed_s: int
     line: str
     sha256: str

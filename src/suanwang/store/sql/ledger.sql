@@ -55,15 +55,18 @@ select v.id,
               where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'expired'), 0)::bigint as expired_fen,
     coalesce((select sum(l.amount_fen) from account a join transfer l on l.debit_id = a.id join account t on t.id = l.credit_id
               where a.kind = 'voucher' and a.owner = v.id::text and t.kind = 'clawed_back'), 0)::bigint as revoked_fen,
-    coalesce((select sum(l.amount_fen) from ledger_transaction r join transfer l on l.transaction_id = r.id
-              where r.subject = v.id::text and r.kind = 'repay'), 0)::bigint as clawed_back_fen
+    paid.fen as repaid_fen, paid.fen - late.returned_fen as clawed_back_fen
 from voucher v cross join lateral (
-    -- Refunds of after its end went to the budget.
-    select coalesce(sum(l.amount_fen), 0)::bigint as fen
+    -- Refunds of after its end went to the budget; with them came back to the tenant what it had repaid of that.
+    select coalesce(sum(l.amount_fen) filter (where b.kind = 'budget'), 0)::bigint as fen,
+        coalesce(sum(l.amount_fen) filter (where d.kind = 'clawed_back'), 0)::bigint as returned_fen
     from account h join ledger_transaction r on r.subject = h.job_id::text and r.kind = 'refund'
-    join transfer l on l.transaction_id = r.id join account b on b.id = l.credit_id and b.kind = 'budget'
+    join transfer l on l.transaction_id = r.id join account b on b.id = l.credit_id join account d on d.id = l.debit_id
     where h.kind = 'hold' and h.owner = 'voucher/' || v.id
-) late where v.id = any($1::uuid[])
+) late cross join lateral (
+    select coalesce(sum(l.amount_fen), 0)::bigint as fen from ledger_transaction r join transfer l on l.transaction_id = r.id
+    where r.subject = v.id::text and r.kind = 'repay'
+) paid where v.id = any($1::uuid[])
 
 
 -- name: in_no_batch

@@ -5,6 +5,9 @@ select pg_advisory_xact_lock(7700, 3)
 select name, start_s, end_s, last_seal, transactions, charged_fen, refunded_fen, redeemed_fen, closed_s, actor
 from period order by end_s
 
+-- name: unsealed_before
+select exists (select from unsealed() u (id) join ledger_transaction t on t.id = u.id where t.effective_s < $1)
+
 -- name: insert
 insert into period
     (name, start_s, end_s, last_seal, transactions, charged_fen, refunded_fen, redeemed_fen, closed_s, actor)

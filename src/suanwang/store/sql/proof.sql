@@ -58,9 +58,23 @@ from attempt a left join lateral (
 where (a.fen_per_chip_hour, a.bills_lost_work) is distinct from (o.fen, o.bills_lost_work)
 
 -- name: charges_posted
+-- The very fen of each source, from the job's own holds to its centre; and the other way round.
 select c.job_id::text as job, c.attempt, c.from_s, c.amount_fen, t.total_fen
-from charge c left join ledger_transaction t on t.id = c.transaction_id
-where c.amount_fen > 0 and (t.id is null or t.kind <> 'charge' or t.total_fen <> c.amount_fen or t.subject <> c.job_id::text)
+from charge c join job j on j.id = c.job_id join attempt a on a.job_id = c.job_id and a.number = c.attempt
+join pool p on p.id = a.pool_id left join ledger_transaction t on t.id = c.transaction_id
+cross join lateral (
+    select coalesce(sum(l.amount_fen) filter (where d.asset = 'CNY' and d.owner = 'cash/' || c.tenant_id), 0) as cash_fen,
+        coalesce(sum(l.amount_fen) filter (where d.owner = 'voucher/' || c.voucher_id), 0) as voucher_fen,
+        bool_and(d.kind = 'hold' and d.job_id = c.job_id and k.kind = 'payable' and k.owner = c.centre_id) as rightly
+    from transfer l join account d on d.id = l.debit_id join account k on k.id = l.credit_id
+    where l.transaction_id = c.transaction_id
+) m
+where (c.tenant_id, c.centre_id, c.fen_per_chip_hour, c.chip_s)
+        is distinct from (j.tenant_id, p.centre_id, a.fen_per_chip_hour, a.chips * (c.until_s - c.from_s))
+    or c.voucher_fen > 0 and c.voucher_id is distinct from j.voucher_id
+    or c.amount_fen > 0 and (t.id is null or t.kind <> 'charge' or t.subject <> c.job_id::text
+        or (t.total_fen, m.cash_fen, m.voucher_fen, t.effective_s) is distinct from (c.amount_fen, c.cash_fen, c.voucher_fen, c.effective_s)
+        or m.rightly is not true)
 union all
 select t.subject, null, null, null, t.total_fen from ledger_transaction t
 where t.kind = 'charge' and not exists (select from charge c where c.transaction_id = t.id)
@@ -73,9 +87,25 @@ left join (select job_id, attempt, sum(amount_fen)::bigint as fen from charge gr
 where r.fen > coalesce(c.fen, 0)
 
 -- name: refunds_posted
+-- From the centre what it has to give back, and for the voucher its part; to its tenant at most as much as that had repaid.
 select r.job_id::text as job, r.number, r.amount_fen, t.total_fen
-from refund r join ledger_transaction t on t.id = r.transaction_id
-where t.kind <> 'refund' or t.subject <> r.job_id::text or t.total_fen not in (r.amount_fen, r.amount_fen + r.voucher_fen)
+from refund r join ledger_transaction t on t.id = r.transaction_id join job j on j.id = r.job_id
+join attempt a on a.job_id = r.job_id and a.number = r.attempt join pool p on p.id = a.pool_id
+left join voucher v on v.id = j.voucher_id cross join lateral (select v.terms ->> 'flow' = 'offset' as offset_flow) f
+cross join lateral (
+    select coalesce(sum(l.amount_fen) filter (where d.asset = 'CNY'), 0) as cash_fen,
+        coalesce(sum(l.amount_fen) filter (where d.asset <> 'CNY' and d.kind <> 'clawed_back'), 0) as voucher_fen,
+        coalesce(sum(l.amount_fen) filter (where d.kind = 'clawed_back'), 0) as repaid_fen,
+        bool_and(case d.kind when 'payable' then d.owner = p.centre_id when 'reimbursable' then d.owner = j.tenant_id
+            else d.kind = 'clawed_back' and k.kind = 'reimbursable' and k.owner = j.tenant_id end
+            and case when d.asset = 'CNY' then k.key = 'cash:' || j.tenant_id || ':CNY' else true end) as rightly
+    from transfer l join account d on d.id = l.debit_id join account k on k.id = l.credit_id
+    where l.transaction_id = r.transaction_id
+) m
+where t.kind <> 'refund' or t.subject <> r.job_id::text or m.rightly is not true
+    or m.cash_fen <> r.amount_fen - case when f.offset_flow then r.voucher_fen else 0 end
+    or m.voucher_fen <> r.voucher_fen or m.repaid_fen > r.voucher_fen
+    or m.repaid_fen > 0 and not exists (select from claw_back where voucher_id = v.id)
 union all
 select t.subject, null, null, t.total_fen from ledger_transaction t
 where t.kind = 'refund' and not exists (select from refund r where r.transaction_id = t.id)
@@ -232,22 +262,44 @@ select p.id as programme, p.funded_fen, p.elsewhere_fen from (
 
 -- name: sealed_unchanged
 -- Altered, deleted, or in another order than when they were sealed.
-select s.seal, s.place, s.transaction_id::text as transaction,
-    case when t.id is null then 'missing' when s.leaf <> leaf_sha256(sealed_text(t)) then 'altered' else 'moved' end as is
-from sealed s left join ledger_transaction t on t.id = s.transaction_id
-left join (
-    select transaction_id, row_number() over (partition by seal order by xid, first) - 1 as place from (
-        select s.transaction_id, s.seal, t.xid, (select min(seq + 0) from transfer where transaction_id = t.id) as first
-        from sealed s join ledger_transaction t on t.id = s.transaction_id
-    ) known
-) o on o.transaction_id = s.transaction_id
-where t.id is null or s.leaf <> leaf_sha256(sealed_text(t)) or o.place <> s.place
+with known as (
+    select s.seal, s.place, s.leaf, s.transaction_id, s.record_seq, coalesce(t.xid, r.xid) as xid,
+        case when t.id is not null then leaf_sha256(sealed_text(t)) when r.seq is not null then leaf_sha256(record_text(r)) end as now,
+        coalesce(r.seq, (select min(seq + 0) from transfer where transaction_id = t.id)) as first
+    from sealed s left join ledger_transaction t on t.id = s.transaction_id left join row_record r on r.seq = s.record_seq
+), placed as (
+    select *, row_number() over (partition by seal order by xid, record_seq nulls first, first) - 1 as now_place
+    from known where now is not null
+)
+select seal, place, coalesce(transaction_id::text, record_seq::text) as entry, 'missing' as is from known where now is null
+union all
+select seal, place, coalesce(transaction_id::text, record_seq::text), case when leaf <> now then 'altered' else 'moved' end
+from placed where leaf <> now or now_place <> place
 
 -- name: nothing_slipped_in
 -- What is older than everything that the last seal saw, and sealed by none.
-select t.id::text as transaction, t.kind, t.subject from ledger_transaction t
-join (select horizon from seal order by number desc limit 1) last on t.xid < last.horizon
+with last as (
+    select horizon from seal order by number desc limit 1
+)
+select t.id::text as entry, t.kind, t.subject from ledger_transaction t join last on t.xid < last.horizon
 where not exists (select from sealed s where s.transaction_id = t.id)
+union all
+select r.seq::text, r.relation, r.key from row_record r join last on r.xid < last.horizon
+where not exists (select from sealed s where s.record_seq = r.seq)
+
+-- name: records_kept
+-- A row that is not as its last record says it, has none, or is gone. A column that came later is in no record.
+select coalesce(k.relation, n.relation) as relation, coalesce(k.key, n.key) as key,
+    case when n.said is null then 'missing' when k.said is null then 'never recorded' else 'altered' end as is
+from (select distinct on (relation, key) relation, key, said from row_record order by relation, key, seq desc) k
+full join row_now n on n.relation = k.relation and n.key = k.key
+where k.said is null or n.said is null
+    or exists (select from jsonb_each(k.said) was where n.said -> was.key is distinct from was.value)
+
+-- name: accounts_named
+-- What an account is stands twice: in its key, which is sealed with every transfer, and in its columns.
+select key, kind, owner, asset, limited, job_id::text as job from account
+where key <> concat_ws(':', kind, owner, asset, job_id) or limited <> (kind in ('budget', 'voucher', 'cash', 'hold'))
 
 -- name: batches_as_booked
 -- Lines that are not what their transaction moved, and batches that are not their lines.
