@@ -88,6 +88,7 @@ from suanwang.wire import (
     Statement,
     Submission,
     Submitted,
+    TokenLine,
     UseLine,
     VoucherLine,
 )
@@ -136,6 +137,9 @@ class Client:
 
     async def issue_token(self, new: NewToken) -> IssuedToken:
         return await self._post("/v1/tokens", new, IssuedToken)
+
+    async def tokens(self) -> list[TokenLine]:
+        return await self._get("/v1/tokens", list[TokenLine])
 
     async def revoke_token(self, token_id: str) -> None:
         await self._send("DELETE", f"/v1/tokens/{token_id}", None, dict[str, Any])

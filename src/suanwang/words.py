@@ -8,6 +8,7 @@ A code can have several sentences: the first whose facts are all there is said. 
 is, with its facts, so a newer hub never makes an older reader fail.
 """
 
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from string import Formatter
@@ -88,7 +89,18 @@ def field_name(path: str) -> str:
     return _(FIELDS[plain]) if plain in FIELDS else path
 
 
-_SAID = MappingProxyType({"field": field_name, "allowed": say_allowed})
+_FEN_RANGE = re.compile(r"(?<![\^\d])(\d+) (to|到|至) (\d+) (fen|分)")
+
+
+def _allowed(text: str) -> str:
+    """What is allowed; a range of fen in yuan, as people write amounts."""
+    unit = {"fen": "yuan", "分": "元"}
+    return _FEN_RANGE.sub(
+        lambda found: f"{money(int(found[1]))} {found[2]} {money(int(found[3]))} {unit[found[4]]}", say_allowed(text)
+    )
+
+
+_SAID = MappingProxyType({"field": field_name, "allowed": _allowed})
 """Facts whose texts are said by rules of their own."""
 
 
@@ -115,7 +127,8 @@ def shown_fact(name: str, value: Any, facts: Mapping[str, Any] = MappingProxyTyp
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, int):
-        return _shown_number(_unit_name(name, facts), value)
+        in_fen = name == "value" and str(facts.get("field", "")).endswith("_fen")
+        return money(value) if in_fen else _shown_number(_unit_name(name, facts), value)
     if isinstance(value, (list, tuple)):
         shown = (_candidate(entry) if name == "candidates" else shown_fact(name, entry, facts) for entry in value)
         return ", ".join(shown) or _("none")

@@ -20,6 +20,7 @@ GET    /v1/me                           .      +      +     +        +     +    
 GET    /v1/programmes                   .      +      +     +        +     +       +       +
 POST   /v1/organisations                .      .      .     .        .     .       .       +
 POST   /v1/tokens                       .      .      +     +        .     .       .       +
+GET    /v1/tokens                       .      .      .     .        .     .       +       +
 DELETE /v1/tokens/{token_id}            .      .      .     .        .     .       .       +
 POST   /v1/top-ups                      .      .      .     .        .     .       .       +
 GET    /v1/account                      .      +      +     .        .     .       .       .

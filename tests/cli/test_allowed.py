@@ -83,3 +83,13 @@ def test_every_known_sentence_has_a_translation_that_it_fills_in() -> None:
 class Anything(dict[str, str]):
     def __missing__(self, key: str) -> str:
         return f"<{key}>"
+
+
+def test_amounts_are_said_in_yuan() -> None:
+    error = InvalidInput("used_fen", 120_000, "0 to 250 fen: what the voucher has paid and is not asked for")
+    with speaking("en"):
+        said = say_error(error.code, error.facts, error.message)
+        assert "1,200.00 is not allowed; 0.00 to 2.50 yuan: what the voucher has paid" in said
+    with speaking("zh"):
+        said = say_error(error.code, error.facts, error.message)
+        assert "不允许 1,200.00；0.00 至 2.50 元：" in said

@@ -49,7 +49,7 @@ COMMANDS = {
     *("product list", "order create", "order list", "order show", "order report", "order close"),
     *("booking add", "booking list", "booking remove"),
     *("maintenance add", "maintenance list", "maintenance remove"),
-    *("organisation add", "token issue", "token revoke", "account", "account show", "account top-up"),
+    *("organisation add", "token issue", "token list", "token revoke", "account", "account show", "account top-up"),
     *("settlement propose", "settlement list", "settlement dues", "settlement show"),
     *("settlement approve", "settlement reject", "settlement pay", "export audit"),
     *("export beancount", "export focus", "period list", "period show", "period close", "statement"),

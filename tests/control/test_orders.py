@@ -291,3 +291,14 @@ async def test_a_charge_without_its_use_is_found(shop: Shop) -> None:
         assert (await ledger.held_fen(tx, [bought]))[bought] == {"CNY": 995}
     broken = {one.name for one in (await prove(shop.net.db, shop.net.now_s)).proofs if not one.holds}
     assert broken == {"order_charges_posted", "orders_held"}
+
+
+async def test_however_often_it_renews_it_is_held_once(shop: Shop) -> None:
+    """An order of one fen at a time takes what a report needs as one further hold."""
+    bought = await shop.order("tokens", 1, renews=True)
+    charged = await shop.use(bought, 0, 40_000_000)
+    assert charged.amount_fen == 10_000
+    async with shop.net.db.transaction() as tx:
+        held = [row for row in await ledger.transfers_of(tx, str(bought)) if row["kind"] == "hold"]
+    assert len(held) == 2
+    await assert_proofs(shop.net)

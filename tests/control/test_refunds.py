@@ -8,7 +8,7 @@ import pytest
 from suanwang.control import refund, settle, voucher
 from suanwang.control.prove import prove
 from suanwang.domain.job import Cause
-from suanwang.domain.ledger import budget, tenant_cash
+from suanwang.domain.ledger import AccountKind, budget, tenant_cash
 from suanwang.domain.tenant import Actor
 from suanwang.errors import Conflict, InvalidInput
 from suanwang.store import ledger
@@ -162,4 +162,23 @@ async def test_of_several_attempts_one_is_named(net: SmallNetwork) -> None:
     line = await refund.refund(net.db, ADMIN, UUID(job.job_id), new, net.call(ADMIN), net.now_s)
     assert (line.attempt, line.amount_fen) == (2, 500)
     assert await cash_fen(net) == 10_000 - 500
+    await assert_proofs(net)
+
+
+async def test_two_attempts_that_are_refunded_whole_leave_nothing(net: SmallNetwork) -> None:
+    """Reimburse flow, 501 fen each: the parts of the voucher are the whole, whatever each is rounded to."""
+    tenant = await net.add_tenant("acme", 10_000, {"legal_person": True})
+    east = await net.add_centre("east")
+    east.run_s = lambda order: (1_801, Cause.FAILED)
+    await programme(net, tenant, "reimburse")
+    await net.turn()
+    (job,) = await net.submit(tenant, replace(job_spec(walltime_s=7_200), max_restarts_on_errors=1))
+    await net.turn()
+    for _ in range(2):
+        await net.turn(1_801)
+    for number in (1, 2):
+        new = NewRefund(amount_fen=501, reason="slow", attempt=number)
+        await refund.refund(net.db, ADMIN, UUID(job.job_id), new, net.call(ADMIN), net.now_s)
+    async with net.db.transaction() as tx:
+        assert [row.amount_fen for row in await ledger.open_balances(tx, AccountKind.REIMBURSABLE)] == [0]
     await assert_proofs(net)

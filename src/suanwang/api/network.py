@@ -8,17 +8,19 @@ from uuid import UUID
 from litestar import Request, delete, get, post
 
 from suanwang import __version__
-from suanwang.api.access import ADMIN, ANYBODY, OPERATORS, PUBLIC, TENANTS, TOKEN_ISSUERS, call_of, hub_of
+from suanwang.api.access import ADMIN, ANYBODY, OPERATORS, OVERSIGHT, PUBLIC, TENANTS, TOKEN_ISSUERS, call_of, hub_of
 from suanwang.control import lost, network
 from suanwang.control.inventory import differences
 from suanwang.domain.centre import Centre, Node, Offer, Pool
 from suanwang.domain.ledger import AccountKind, tenant_cash
 from suanwang.domain.product import Product
 from suanwang.domain.ratecard import Prices, Rate, RateCard
-from suanwang.domain.tenant import Actor, Organisation
+from suanwang.domain.tenant import Actor, Organisation, Role
 from suanwang.errors import InvalidInput, NotFound
 from suanwang.store import centre, event, ledger, voucher
+from suanwang.store import organisation as organisations
 from suanwang.store.centre import CentreRecord
+from suanwang.store.db import Row
 from suanwang.units import MIB_PER_GIB, SECONDS_PER_DAY
 from suanwang.wire import (
     Account,
@@ -35,6 +37,7 @@ from suanwang.wire import (
     NewToken,
     NewTopUp,
     PoolLine,
+    TokenLine,
 )
 
 MAX_LABEL_LENGTH = 200
@@ -85,6 +88,27 @@ async def issue_token(request: Request[Actor, Any, Any], data: NewToken) -> Issu
 
 def new_secret() -> str:
     return f"sw_{secrets.token_urlsafe(32)}"
+
+
+@get("/v1/tokens", opt={"may": OVERSIGHT})
+async def list_tokens(request: Request[Actor, Any, Any]) -> list[TokenLine]:
+    """Every token that was ever issued, the oldest first: for whom, by whom, and whether it is still in force."""
+    async with hub_of(request).db.transaction(snapshot=True) as tx:
+        return [token_line(row) for row in await organisations.tokens(tx)]
+
+
+def token_line(row: Row) -> TokenLine:
+    return TokenLine(
+        str(row["id"]),
+        row["organisation_id"],
+        Role(row["role"]),
+        row["centre_id"],
+        row["label"],
+        row["created_s"],
+        row["expires_s"],
+        row["revoked_s"],
+        row["issued_by"],
+    )
 
 
 @delete("/v1/tokens/{token_id:str}", opt={"may": ADMIN}, status_code=200)
@@ -270,6 +294,7 @@ ROUTES = [
     me,
     add_organisation,
     issue_token,
+    list_tokens,
     revoke_token,
     top_up,
     account,

@@ -7,7 +7,7 @@ from litestar import Request, get, post
 from suanwang.api.access import ADMIN, OPERATORS, OVERSIGHT, TENANTS_AND_OVERSIGHT, call_of, hub_of
 from suanwang.control import period, statement
 from suanwang.domain.tenant import OVERSIGHT_ROLES, Actor
-from suanwang.errors import InvalidInput
+from suanwang.errors import InvalidInput, NotAllowed
 from suanwang.wire import Bill, CentreStatement, PeriodLine, Statement
 
 
@@ -39,9 +39,11 @@ async def close_period(request: Request[Actor, Any, Any], period_name: str) -> P
 async def tenant_statement(
     request: Request[Actor, Any, Any], period_name: str, organisation: str | None = None
 ) -> Statement:
-    """What a tenant was charged in a period: its own; the network's oversight names whose."""
+    """What a tenant was charged in a period: its own; the network's oversight names whose (`bill` has all)."""
     hub, actor = hub_of(request), request.user
     if actor.role not in OVERSIGHT_ROLES:
+        if organisation not in (None, actor.organisation_id):
+            raise NotAllowed("a statement is for its own tenant", organisation=organisation)
         organisation = actor.organisation_id
     elif organisation is None:
         raise InvalidInput("organisation", None, "the id of a tenant")

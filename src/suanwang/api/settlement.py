@@ -5,6 +5,7 @@ from typing import Any
 from litestar import Request, get, post
 
 from suanwang.api.access import ADMIN, BATCH_READERS, OFFICER, OVERSIGHT, call_of, hub_of
+from suanwang.control import period as periods
 from suanwang.control import settle, settlement
 from suanwang.domain.tenant import OVERSIGHT_ROLES, Actor
 from suanwang.wire import Due, Proposal, Rejection, Settlement, SettlementBatch
@@ -38,7 +39,7 @@ async def propose_batches(request: Request[Actor, Any, Any], period_name: str) -
 async def list_batches(request: Request[Actor, Any, Any], period: str | None = None) -> list[SettlementBatch]:
     """Without lines, the oldest first: those that pay oneself or one's centres; for the network's oversight, all."""
     async with hub_of(request).db.transaction(snapshot=True) as tx:
-        return await settlement.read(tx, period=period, organisation_id=_whose(request.user))
+        return await settlement.read(tx, period=_month(request, period), organisation_id=_whose(request.user))
 
 
 @get("/v1/settlements/{batch_id:str}", opt={"may": BATCH_READERS})
@@ -73,7 +74,14 @@ async def pay_batch(request: Request[Actor, Any, Any], batch_id: str) -> Settlem
 async def list_dues(request: Request[Actor, Any, Any], period: str | None = None) -> list[Due]:
     """What programmes and their funders owe for batches: those of the officer's agency; for oversight, all."""
     async with hub_of(request).db.transaction(snapshot=True) as tx:
-        return await settlement.dues(tx, period, _whose(request.user))
+        return await settlement.dues(tx, _month(request, period), _whose(request.user))
+
+
+def _month(request: Request[Actor, Any, Any], name: str | None) -> str | None:
+    """Raises InvalidInput: a month that there cannot be is not one without batches."""
+    if name is not None:
+        periods.bounds_s(name, hub_of(request).billing_zone)
+    return name
 
 
 def _whose(actor: Actor) -> str | None:

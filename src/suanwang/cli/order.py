@@ -169,7 +169,7 @@ def receipt_view(receipt: "OrderReceipt") -> "RenderableType":
 
 def use_table(uses: "Sequence[UseLine]", counted_in: str) -> "RenderableType":
     numbers = (counted_in, _("refused"), _("amount"))
-    made = table(_("use"), (_("from"), _("until"), *numbers), right=numbers)
+    made = table(_("used"), (_("from"), _("until"), *numbers), right=numbers)
     for one in uses:
         refused = one.refused if one.reason is not None else ""
         made.add_row(instant(one.from_s), instant(one.until_s), str(one.quantity), refused, money(one.amount_fen))

@@ -30,6 +30,7 @@ STATEMENT_HELP = with_examples(
     _("What a tenant was charged in a month, line by line; with --centres, what centres earned in it."),
     "suanwang statement --period 2026-11",
     "suanwang statement --period 2026-11 --csv november.csv",
+    "suanwang statement --period 2026-11 --all --csv november.csv",
     "suanwang statement --period 2026-11 --centres",
 )
 COLUMNS = (
@@ -69,30 +70,45 @@ def add_statement(app: typer.Typer) -> None:
         organisation: Annotated[
             str | None, typer.Option("--organisation", metavar="ID", help=_("Whose, for auditors and administrators."))
         ] = None,
+        everybody: Annotated[
+            bool, typer.Option("--all", help=_("Of all tenants, a line each (auditors and administrators)."))
+        ] = False,
         centres: Annotated[bool, typer.Option("--centres", help=_("Of centres, in place of a tenant."))] = False,
         csv: Annotated[
             Path | None, typer.Option("--csv", metavar="FILE", help=_("Write the lines to this file, as CSV."))
         ] = None,
     ) -> None:
         if centres:
-            if csv is not None or organisation is not None:
+            if csv is not None or organisation is not None or everybody:
                 raise typer.BadParameter(_("--centres stands alone"))
             earned = await session.hub.centre_statements(period)
             session.screen.show(earned, lambda: earnings_table(earned))
             return
+        if everybody:
+            if organisation is not None:
+                raise typer.BadParameter(_("--all or --organisation, not both"))
+            all_of_them = (await session.hub.bill(period)).statements
+            if csv is not None:
+                write_lines(all_of_them, csv)
+            session.screen.show(all_of_them, lambda: statements_table(all_of_them))
+            return
         found = await session.hub.statement(period, organisation)
         if csv is not None:
-            write_lines(found, csv)
+            write_lines([found], csv)
         session.screen.show(found, lambda: statement_view(found))
 
 
-def write_lines(found: "Statement", file: Path) -> None:
+def write_lines(found: "list[Statement]", file: Path) -> None:
     """Raises InvalidInput if the file cannot be written."""
     from suanwang.cli.export import write_text
     from suanwang.export.cells import cell, csv_text
 
-    rows = [{name: cell(value) for name, value in _values(line)} for line in found.lines]
-    write_text(file, csv_text(COLUMNS, rows))
+    rows = [
+        {"organisation_id": cell(one.organisation_id)} | {name: cell(value) for name, value in _values(line)}
+        for one in found
+        for line in one.lines
+    ]
+    write_text(file, csv_text(("organisation_id", *COLUMNS), rows))
 
 
 def _values(line: "StatementLine") -> "Iterator[tuple[str, object]]":
@@ -104,7 +120,7 @@ def _values(line: "StatementLine") -> "Iterator[tuple[str, object]]":
 
 
 def period_table(found: "list[PeriodLine]") -> "RenderableType":
-    amounts = (_("charged"), _("refunded"), _("repaid"))
+    amounts = (_("charged"), _("refunded"), _("repaid by programmes"))
     made = table("", (_("month"), _("from"), _("until"), _("closed"), *amounts), right=amounts)
     for one in found:
         closed = instant(one.closed_s) if one.closed_s is not None else NOTHING
@@ -113,12 +129,21 @@ def period_table(found: "list[PeriodLine]") -> "RenderableType":
     return made
 
 
+def statements_table(found: "list[Statement]") -> "RenderableType":
+    amounts = (_("charged"), _("refunded"), _("by voucher"), _("in cash"), _("repaid by programmes"))
+    made = table("", (_("tenant"), _("name"), _("invoice"), *amounts), right=amounts, wrap=(_("name"),))
+    for one in found:
+        fen = (one.charged_fen, one.refunded_fen, one.voucher_fen, one.cash_fen, one.redeemed_fen)
+        made.add_row(plain(one.organisation_id), plain(one.name), one.invoice or NOTHING, *map(money, fen))
+    return made
+
+
 def statement_view(found: "Statement") -> "RenderableType":
     from rich.console import Group
 
     amounts = (_("amount"), _("by voucher"), _("in cash"))
     project = (_("project"),) if any(line.project for line in found.lines) else ()
-    named = (_("what"), _("name"), *project, _("attempt"), _("centre"))
+    named = (_("kind"), _("name"), *project, _("attempt"), _("centre"))
     columns = (*named, _("quantity"), _("unit"), *amounts, _("reason"))
     made = table("", columns, right=(_("quantity"), *amounts), wrap=(_("reason"),))
     for line in found.lines:

@@ -129,7 +129,7 @@ def rlscheduler_command(
             figures = rlscheduler(
                 data, log or (), order or ORDERS, start or STARTS, jobs, backfill or tuple(BACKFILL), told
             )
-        _show(screen, "rlscheduler", figures, (_("log"), _("backfill"), _("order")))
+        _show(screen, "rlscheduler", figures, (_("log"), _("backfill"), _("job order")))
 
 
 @reproduce_app.command(

@@ -191,7 +191,7 @@ def line_table(lines: "list[SettlementLine]") -> "RenderableType":
     for line in lines:
         alone = line.transaction_id if line.kind == "refund" else ""
         rows.setdefault((line.kind, line.subject_id, line.attempt, line.programme_id, alone), []).append(line)
-    columns = (_("what"), _("name"), _("attempt"), _("of"), _("tenant"), _("lines"), _("amount"), _("reason"))
+    columns = (_("kind"), _("name"), _("attempt"), _("of"), _("tenant"), _("lines"), _("amount"), _("reason"))
     made = table("", columns, right=(_("lines"), _("amount")), wrap=(_("reason"),))
     for together in rows.values():
         one = together[0]

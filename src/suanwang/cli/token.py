@@ -2,17 +2,24 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
 from suanwang.cli.options import read_with, with_examples
 from suanwang.cli.profile import Profile, write_profile
+from suanwang.cli.screen import plain, table
 from suanwang.cli.session import Session, hub_command
 from suanwang.errors import InvalidInput
 from suanwang.i18n import _
 from suanwang.settings import read_settings
 from suanwang.units import duration_s
+from suanwang.words import NOTHING, instant, word
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from suanwang.wire import TokenLine
 
 token_app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
 RoleName = Literal[
@@ -89,6 +96,30 @@ def _new_file(path: Path) -> int:
         return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
         raise InvalidInput("--out", path, _("a new file here ({said})").format(said=error.strerror)) from None
+
+
+@hub_command(token_app, "list", help=_("List all tokens, with who issued them (administrator or auditor)."))
+async def list_tokens(session: Session) -> None:
+    found = await session.hub.tokens()
+    session.screen.show(found, lambda: token_table(found))
+
+
+def token_table(found: "list[TokenLine]") -> "RenderableType":
+    columns = (_("token"), _("organisation"), _("role"), _("centre"), _("label"), _("issued"), _("by"), _("until"))
+    made = table("", columns, wrap=(_("label"),))
+    for one in found:
+        ends = min((at_s for at_s in (one.expires_s, one.revoked_s) if at_s is not None), default=None)
+        made.add_row(
+            one.token_id,
+            plain(one.organisation_id),
+            word(one.role),
+            plain(one.centre_id or NOTHING),
+            plain(one.label or NOTHING),
+            instant(one.created_s),
+            plain(one.issued_by or NOTHING),
+            NOTHING if ends is None else instant(ends),
+        )
+    return made
 
 
 @hub_command(token_app, "revoke", help=_("End a token at once."))

@@ -9,8 +9,10 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from suanwang.control import blob, seal, submit, sync, voucher
+from suanwang.control import blob, prove, seal, submit, sync, voucher
 from suanwang.control.offers import Market
 from suanwang.control.schedule import Brain, awaken, schedule
 from suanwang.control.submit import Submission
@@ -35,6 +37,9 @@ THINK_AGAIN_AFTER_S = 0.05
 LOOK_AROUND_EVERY_S = 1.0
 CLEAN_UP_EVERY_S = 3_600.0  # house: a pause of the loop, not a conversion
 SEAL_EVERY_S = 10.0
+PROVE_AT_HOUR = 3
+"""Of every night, by the billing zone's clock."""
+PROVE_PAUSE_S = 60.0  # house: a pause of the loop, not a conversion
 PAUSE_AFTER_TROUBLE_S = 0.5
 HELD_BACK_TOLD_AFTER_S = 10
 HELD_BACK_TOLD_EVERY_S = 60.0  # house: a pause of the loop, not a conversion
@@ -164,6 +169,7 @@ async def run(hub: Hub) -> None:
         tasks.create_task(_keep_house(hub))
         tasks.create_task(_watch_cursors(hub))
         tasks.create_task(_seal(hub))
+        tasks.create_task(_prove_nightly(hub))
         for _ in range(CLERKS):
             tasks.create_task(_take_submissions(hub))
 
@@ -273,6 +279,41 @@ async def _seal(hub: Hub) -> None:
         except Exception as error:  # tried again at the next round
             _tell(error, "sealing the book failed")
         await asyncio.sleep(SEAL_EVERY_S)
+
+
+async def _prove_nightly(hub: Hub) -> None:
+    due_s = next_night_s(hub.clock(), hub.billing_zone)
+    while True:
+        if hub.clock() >= due_s:
+            try:
+                if not hub.standing_by:
+                    await prove_tonight(hub)
+                due_s = next_night_s(hub.clock(), hub.billing_zone)
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # tried again in a minute
+                _tell(error, "the nightly proof failed")
+        await asyncio.sleep(PROVE_PAUSE_S)
+
+
+def next_night_s(now_s: int, zone: str) -> int:
+    """When the next nightly proof is due."""
+    local = datetime.fromtimestamp(now_s, UTC).astimezone(ZoneInfo(zone))
+    due = local.replace(hour=PROVE_AT_HOUR, minute=0, second=0, microsecond=0)
+    return int((due if due > local else due + timedelta(days=1)).timestamp())
+
+
+async def prove_tonight(hub: Hub) -> None:
+    """All proofs; what they say is an event, and a line of the hub's log."""
+    found = await prove.prove(hub.db, hub.clock())
+    broken = [one.name for one in found.proofs if not one.holds]
+    async with hub.db.transaction() as tx:
+        body = {"hold": found.hold, "broken": broken}
+        await event.append(tx, hub.clock(), "network", [event.NewEvent("proved", body=body)])
+    if broken:
+        log.error("the nightly proof found contradictions: %s; see `suanwang prove`", ", ".join(broken))
+    else:
+        log.info("the nightly proof holds: %d statements", len(found.proofs))
 
 
 async def _watch_cursors(hub: Hub) -> None:

@@ -35,7 +35,7 @@ async def found_network(db: Database, secret: str, now_s: int) -> bool:
             return False
         admin = Actor("", NETWORK_ID, Role.NETWORK_ADMIN)
         await organisations.insert_token(
-            tx, identity("token", secret), secret, admin, "first administrator", now_s, None
+            tx, identity("token", secret), secret, admin, "first administrator", now_s, None, "hub-start"
         )
         return True
 
@@ -49,7 +49,7 @@ async def new_administrator(db: Database, secret: str, now_s: int) -> list[str]:
     async with db.transaction() as tx:
         before = await organisations.tokens_in_force(tx, Role.NETWORK_ADMIN, now_s)
         admin = Actor("", NETWORK_ID, Role.NETWORK_ADMIN)
-        await organisations.insert_token(tx, token_id, secret, admin, "new administrator", now_s, None)
+        await organisations.insert_token(tx, token_id, secret, admin, "new administrator", now_s, None, "hub-start")
         body = {
             "token": str(token_id),
             "organisation": NETWORK_ID,
@@ -103,7 +103,7 @@ async def issue_token(
             if (await centre.centre(tx, new.centre_id)).organisation_id != new.organisation_id:
                 raise InvalidInput("centre_id", new.centre_id, f"a centre of {new.organisation_id}")
         token_id = identity("token", secret)
-        await organisations.insert_token(tx, token_id, secret, new, label, now_s, expires_s)
+        await organisations.insert_token(tx, token_id, secret, new, label, now_s, expires_s, actor.token_id)
         body = {"token": str(token_id), "organisation": new.organisation_id, "role": new.role}
         await event.append(tx, now_s, actor.token_id, [NewEvent("token_issued", centre_id=new.centre_id, body=body)])
         await answer.remember(tx, call, str(token_id))

@@ -56,7 +56,11 @@ async def listed(tx: Connection, zone: str, now_s: int) -> list[PeriodLine]:
     """The closed ones in their order, and the one that is to be closed next, with what is in it so far."""
     closed = await periods.periods(tx)
     name = name_at(closed[-1].end_s if closed else now_s, zone)
-    return [line_of(one) for one in closed] + [(await find(tx, name, zone))[0]]
+    following, _ = await find(tx, name, zone)
+    if not closed:  # the first one takes in all before it, so it is the last month, if there is something of then
+        last, _ = await find(tx, name_at(following.start_s - 1, zone), zone)
+        following = last if last.transactions else following
+    return [line_of(one) for one in closed] + [following]
 
 
 async def find(tx: Connection, name: str, zone: str) -> tuple[PeriodLine, Span]:

@@ -130,10 +130,12 @@ async def _borne_fen(
     if used.terms.flow == "offset":
         return sum(int(row["voucher_fen"]) for row in charges if row["attempt"] == attempt)
     paying = [row for row in charges if row["centre_id"] in record.voucher_centres]
-    own_fen = sum(int(row["amount_fen"]) for row in paying if row["attempt"] == attempt)
+    before_fen = sum(int(row["amount_fen"]) for row in paying if row["attempt"] < attempt)
+    until_fen = before_fen + sum(int(row["amount_fen"]) for row in paying if row["attempt"] == attempt)
     all_fen = sum(int(row["amount_fen"]) for row in paying)
     repaid_fen = await voucher.repaid_fen(tx, record.id)
-    return repaid_fen * own_fen // all_fen if all_fen else 0
+    # As the difference of two sums, so that the parts of all attempts are the whole.
+    return (repaid_fen * until_fen // all_fen - repaid_fen * before_fen // all_fen) if all_fen else 0
 
 
 async def _repaid_fen(tx: Connection, used: VoucherRecord, voucher_fen: int) -> int:

@@ -47,7 +47,14 @@ def _organisation(row: Row) -> Organisation:
 
 
 async def insert_token(
-    tx: Connection, token_id: UUID, secret: str, actor: Actor, label: str, now_s: int, expires_s: int | None
+    tx: Connection,
+    token_id: UUID,
+    secret: str,
+    actor: Actor,
+    label: str,
+    now_s: int,
+    expires_s: int | None,
+    issued_by: str,
 ) -> None:
     digest = sha256(secret.encode()).digest()
     await tx.execute(
@@ -60,6 +67,7 @@ async def insert_token(
         label,
         now_s,
         expires_s,
+        issued_by,
     )
 
 

@@ -44,6 +44,7 @@ from suanwang.wire.network import (
     NewToken,
     NewTopUp,
     PoolLine,
+    TokenLine,
 )
 from suanwang.wire.order import NewOrder, NewProduct, NewUse, OrderLine, OrderReceipt, ProductLine, UseLine
 from suanwang.wire.project import NewBudget, NewProject, ProjectAlert, ProjectLine
@@ -166,6 +167,7 @@ __all__ = [
     "Submission",
     "Submitted",
     "SubmittedJob",
+    "TokenLine",
     "TransferLine",
     "UsageLine",
     "UseLine",

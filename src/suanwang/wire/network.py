@@ -34,6 +34,22 @@ class IssuedToken:
 
 
 @dataclass(frozen=True, slots=True)
+class TokenLine:
+    """Without its secret, which nobody has but its owner."""
+
+    token_id: str
+    organisation_id: str
+    role: Role
+    centre_id: str | None
+    label: str
+    created_s: int
+    expires_s: int | None
+    revoked_s: int | None
+    issued_by: str
+    """The token that issued it; empty: nobody recorded it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Identity:
     """Who a token speaks for."""
 

@@ -15,15 +15,15 @@ select id from organisation where id = any($1::text[]) order by id for no key up
 select id, name, kind, facts::text as facts from organisation order by id
 
 -- name: insert_token
-insert into token (id, secret_sha256, organisation_id, role, centre_id, label, created_s, expires_s)
-values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (id) do nothing
+insert into token (id, secret_sha256, organisation_id, role, centre_id, label, created_s, expires_s, issued_by)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (id) do nothing
 
 -- name: actor_of_secret
 select id, organisation_id, role, centre_id from token
 where secret_sha256 = $1 and revoked_s is null and (expires_s is null or expires_s > $2)
 
 -- name: tokens
-select id, organisation_id, role, centre_id, label, created_s, expires_s, revoked_s from token order by created_s, id
+select id, organisation_id, role, centre_id, label, created_s, expires_s, revoked_s, issued_by from token order by created_s, id
 
 -- name: tokens_in_force
 select id from token where role = $1 and revoked_s is null and (expires_s is null or expires_s > $2)
