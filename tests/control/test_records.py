@@ -143,3 +143,23 @@ async def test_every_single_alteration_is_found(net: SmallNetwork) -> None:
     await owner.close()
     assert unseen == []
     await assert_proofs(net)
+
+
+PROVED = {
+    *("account", "ledger_transaction", "transfer", "seal", "sealed", "row_record"),  # the book and its seals
+    *("usage", "charge", "settlement_line"),  # each compared with the book, and usage with the attempts
+    *("event", "node_capacity", "project_alert"),  # no money depends on them
+}
+"""Tables that only grow and have no records."""
+
+
+async def test_a_table_that_only_grows_is_recorded_or_proved(net: SmallNetwork) -> None:
+    owner = await asyncpg.connect(net.db.url)
+    rows = await owner.fetch(
+        "select distinct c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid where not tgisinternal"
+    )
+    await owner.close()
+    grows = {row["relname"] for row in rows if row["tgname"].endswith("_append_only")}
+    recorded = {row["relname"] for row in rows if row["tgname"].endswith("_recorded")}
+    assert grows - recorded == PROVED
+    assert not recorded & PROVED
