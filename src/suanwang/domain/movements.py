@@ -174,7 +174,7 @@ def expire(source: VoucherSource, amount_fen: int, returns: bool, at_s: int, act
     legs = _legs((source.account, gone, amount_fen))
     if returns:
         legs += _legs((gone, budget(source.programme_id), amount_fen))
-    return _transaction("expire", source.voucher_id, (source.voucher_id, at_s), legs, at_s, actor)
+    return _transaction("expire", source.voucher_id, (source.voucher_id, at_s, amount_fen), legs, at_s, actor)
 
 
 def claw_back(source: VoucherSource, number: int, amount_fen: int, at_s: int, actor: str) -> Transaction:
