@@ -156,7 +156,8 @@ PROVED = {
 async def test_a_table_that_only_grows_is_recorded_or_proved(net: SmallNetwork) -> None:
     owner = await asyncpg.connect(net.db.url)
     rows = await owner.fetch(
-        "select distinct c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid where not tgisinternal"
+        "select distinct c.relname, t.tgname from pg_trigger t join pg_class c on c.oid = t.tgrelid "
+        "where not tgisinternal"
     )
     await owner.close()
     grows = {row["relname"] for row in rows if row["tgname"].endswith("_append_only")}
