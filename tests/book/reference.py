@@ -130,14 +130,15 @@ class Reference:
         voucher_fen: int,
         offset: bool,
         ended: bool,
+        repaid_fen: int,
     ) -> str:
         programme = source[1]
         target = budget(programme) if ended else voucher(*source)
         giver = owed(centre, money(programme)) if offset else owed_back(tenant, programme)
         cash_fen = fen - voucher_fen if offset else fen
-        return self.move(
-            ("refund", job, number), (giver, target, voucher_fen), (owed(centre, "CNY"), cash(tenant), cash_fen)
-        )
+        returned = (taken(programme), owed_back(tenant, programme), repaid_fen)
+        in_cash = (owed(centre, "CNY"), cash(tenant), cash_fen)
+        return self.move(("refund", job, number), (giver, target, voucher_fen), returned, in_cash)
 
     def redeem(self, tenant: str, job: str, source: tuple[str, str], fen: int) -> str:
         return self.move(("redeem", job), (voucher_held(job, *source), owed_back(tenant, source[1]), fen))
@@ -147,10 +148,14 @@ class Reference:
         legs = [(voucher(*source), gone(programme), fen)]
         if returns:
             legs.append((gone(programme), budget(programme), fen))
-        return self.move(("expire", source[0], at_s), *legs)
+        return self.move(("expire", source[0], at_s, fen), *legs)
 
-    def claw_back(self, source: tuple[str, str], fen: int) -> str:
-        return self.move(("claw_back", source[0]), (voucher(*source), taken(source[1]), fen))
+    def claw_back(self, source: tuple[str, str], number: int, fen: int) -> str:
+        key = ("claw_back", source[0]) if number == 1 else ("claw_back", source[0], number)
+        return self.move(key, (voucher(*source), taken(source[1]), fen))
+
+    def set_off(self, tenant: str, source: tuple[str, str], before_fen: int, fen: int) -> str:
+        return self.move(("repay", source[0], before_fen), (owed_back(tenant, source[1]), taken(source[1]), fen))
 
     def repay(self, source: tuple[str, str], before_fen: int, fen: int) -> str:
         return self.move(("repay", source[0], before_fen), (bank(money(source[1])), taken(source[1]), fen))

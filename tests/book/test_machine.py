@@ -168,14 +168,16 @@ def machine(bench: Bench) -> type[RuleBasedStateMachine]:
 
         @rule(
             job=jobs, stranger=strangers, number=st.integers(1, 5), centre=centres, fen=small, share_bp=shares,
-            offset=st.booleans(), ended=st.booleans(),
+            offset=st.booleans(), ended=st.booleans(), repaid=st.booleans(),
         )  # fmt: skip
         def refund(
-            self, job: int, stranger: bool, number: int, centre: int, fen: int, share_bp: int, offset: bool, ended: bool
-        ) -> None:
+            self, job: int, stranger: bool, number: int, centre: int, fen: int, share_bp: int,
+            offset: bool, ended: bool, repaid: bool,
+        ) -> None:  # fmt: skip
+            voucher_fen = fen * share_bp // BASIS_POINTS
             self.call(
                 "refund", **self.job(job, stranger), number=number, centre=self.name("e", centre), fen=fen,
-                voucher_fen=fen * share_bp // BASIS_POINTS, offset=offset, ended=ended,
+                voucher_fen=voucher_fen, offset=offset, ended=ended, repaid_fen=voucher_fen if repaid else 0,
             )  # fmt: skip
 
         @rule(job=jobs, stranger=strangers, fen=part)
@@ -186,9 +188,14 @@ def machine(bench: Bench) -> type[RuleBasedStateMachine]:
         def expire(self, voucher: int, fen: int, returns: bool, at_s: int) -> None:
             self.call("expire", source=self.source(voucher), fen=fen, returns=returns, at_s=at_s)
 
-        @rule(voucher=vouchers, fen=part)
-        def claw_back(self, voucher: int, fen: int) -> None:
-            self.call("claw_back", source=self.source(voucher), fen=fen)
+        @rule(voucher=vouchers, number=st.sampled_from((1, 1, 2)), fen=part)
+        def claw_back(self, voucher: int, number: int, fen: int) -> None:
+            self.call("claw_back", source=self.source(voucher), number=number, fen=fen)
+
+        @rule(tenant=tenants, voucher=vouchers, before_fen=few, fen=small)
+        def set_off(self, tenant: int, voucher: int, before_fen: int, fen: int) -> None:
+            source = self.source(voucher)
+            self.call("set_off", tenant=self.name("t", tenant), source=source, before_fen=before_fen, fen=fen)
 
         @rule(voucher=vouchers, before_fen=few, fen=small)
         def repay(self, voucher: int, before_fen: int, fen: int) -> None:
@@ -258,7 +265,8 @@ ORDER = {
     "refund": ("tenant", "job", "number", "centre", "fen", "source", "voucher_fen"),
     "redeem": ("tenant", "job", "source", "fen"),
     "expire": ("source", "fen", "returns"),
-    "claw_back": ("source", "fen"),
+    "claw_back": ("source", "number", "fen"),
+    "set_off": ("tenant", "source", "before_fen", "fen"),
     "repay": ("source", "before_fen", "fen"),
     "pay_centre": ("centre", "amounts", "batch"),
     "pay_tenant": ("tenant", "amounts", "batch"),
@@ -270,7 +278,7 @@ def real(movement: str, facts: dict[str, Any]) -> Transaction:
     known = dict(facts)
     pair = known.get("source") or (known.get("voucher_id"), known.get("programme"))
     known["source"] = VoucherSource(*pair)
-    named = {name: known[name] for name in ("offset", "ended") if name in known}
+    named = {name: known[name] for name in ("offset", "ended", "repaid_fen") if name in known}
     positional = [known[name] for name in ORDER[movement]]
     made: Transaction = getattr(movements, movement)(*positional, **named, at_s=known.get("at_s", 0), actor="test")
     return made
